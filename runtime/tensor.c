@@ -86,7 +86,7 @@ static int64_t whole(GanElem e, const void *data, int64_t i)
 
 int64_t gan_tensor_whole(const GanTensor *t, int64_t i) { return whole(t->elem, t->data, i); }
 
-static bool is_real(GanElem e) { return e == GAN_F32 || e == GAN_F64; }
+bool gan_elem_is_real(GanElem e) { return e == GAN_F32 || e == GAN_F64; }
 
 double gan_elem_get(GanElem e, const void *data, int64_t i)
 {
@@ -100,7 +100,7 @@ double gan_tensor_get(const GanTensor *t, int64_t i) { return gan_elem_get(t->el
 /* From i64 to f32 in one rounding, as the conversion of C does it. False: finite, and beyond f32. */
 static bool put_real(const GanTensor *to, int64_t at, const GanTensor *from, int64_t i)
 {
-    bool whole = !is_real(from->elem);
+    bool whole = !gan_elem_is_real(from->elem);
     double x = gan_tensor_get(from, i);
     if (to->elem == GAN_F64) return ((double *)to->data)[at] = x, true;
     float f = whole ? (float)gan_tensor_whole(from, i) : (float)x;
@@ -110,7 +110,7 @@ static bool put_real(const GanTensor *to, int64_t at, const GanTensor *from, int
 
 static bool whole_number(const GanTensor *from, int64_t i, int64_t *value)
 {
-    if (!is_real(from->elem)) {
+    if (!gan_elem_is_real(from->elem)) {
         *value = gan_tensor_whole(from, i);
         return true;
     }
@@ -143,7 +143,7 @@ static bool put_integer(const GanTensor *to, int64_t i, int64_t v)
 static bool put(const GanTensor *to, int64_t at, const GanTensor *from, int64_t i)
 {
     int64_t v;
-    return is_real(to->elem) ? put_real(to, at, from, i) : whole_number(from, i, &v) && put_integer(to, at, v);
+    return gan_elem_is_real(to->elem) ? put_real(to, at, from, i) : whole_number(from, i, &v) && put_integer(to, at, v);
 }
 
 bool gan_tensor_fits(const GanTensor *t, int64_t i, GanElem elem)

@@ -22,6 +22,7 @@ typedef struct GanTensor {
 } GanTensor;
 
 size_t      gan_elem_bytes(GanElem e);
+bool        gan_elem_is_real(GanElem e);
 const char *gan_elem_name(GanElem e);                       /* "f32" ... */
 
 /* The number of elements and of bytes; GAN_WRONG when the rank or a dim is out of range or the bytes exceed 2^40. */

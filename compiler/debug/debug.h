@@ -32,7 +32,7 @@ typedef struct DebugPlace {                                 /* where the run sta
     const GanSchedule *next;                                /* the statement to do next; NULL: it is over */
     int                breakpoint;                          /* DEBUG_BREAK: its number; OVER: the number of one that the end has met, or 0 */
     int                failed_fn;                           /* DEBUG_FAILED: the function, or -1 */
-    GanError           error;
+    GanError           error;                               /* DEBUG_FAILED; of a breakpoint whose condition cannot be known, why */
 } DebugPlace;
 
 /* One statement that was carried out, with the numbers it gave: handed to the listener as it happens (not while the past is done again). */
@@ -142,8 +142,10 @@ int  debug_break(Debugger *d, DebugWhen when, int64_t at, const char *condition,
 bool debug_unbreak(Debugger *d, int number);
 int  debug_breakpoints(Debugger *d, const DebugBreakpoint **out);    /* good until the next call */
 
+typedef void DebugSee(void *self, int number, int64_t step, double value, const char *why);     /* why: it has no value, by what it requires; else NULL */
+
 /* An expression (one number) that is computed after each round and handed to `see`, while the run moves. Its number (of the same row as breakpoints); -1: see err. */
-int  debug_watch(Debugger *d, const char *expression, void (*see)(void *self, int number, int64_t step, double value), void *self, GanError *err);
+int  debug_watch(Debugger *d, const char *expression, DebugSee *see, void *self, GanError *err);
 
 /* ---- how the game moves ----------------------------------------------------------------------------------------- */
 

@@ -54,7 +54,7 @@ typedef struct Armed {                                      /* a breakpoint, or 
     Build          *build;
     int64_t         batch;                                  /* what an E without a size draws in it */
     int             block;                                  /* it has names of this block (LowerResult.place), and is asked for after its rounds alone; 0: it has none */
-    void          (*see)(void *self, int number, int64_t step, double value);
+    DebugSee       *see;
     void           *self;
 } Armed;
 
@@ -91,6 +91,7 @@ struct Debugger {
     int64_t         asked_in;                               /* and the kid of the root where that was */
     int             bad_fn;                                 /* the call that a breakpoint on numbers that are not finite stands behind; -1: none */
     int             hit;                                    /* a breakpoint that is to stop it; 0: none */
+    GanError        unknown;                                /* why its condition is not known, where it is not */
     Moment          here;                                   /* the last place where a run can be gone on from */
     double          opened, copying;                        /* when this began; seconds that snapshots have taken */
     double          kept, copy;                             /* when the last was taken; seconds that it took */

@@ -316,7 +316,7 @@ int debug_break(Debugger *d, DebugWhen when, int64_t at, const char *condition, 
     return when == DEBUG_AT_CONDITION ? arm(d, &a, condition, err) : add(d, &a, err);
 }
 
-int debug_watch(Debugger *d, const char *expression, void (*see)(void *self, int number, int64_t step, double value), void *self, GanError *err)
+int debug_watch(Debugger *d, const char *expression, DebugSee *see, void *self, GanError *err)
 {
     Armed a = {.is = {.when = DEBUG_AT_CONDITION, .watched = true}, .see = see, .self = self};
     return arm(d, &a, expression, err);
@@ -388,15 +388,20 @@ void look_disarm(Debugger *d, const Build *b)
     }
 }
 
+/* A condition that cannot be known, as what it requires does not hold, stops the run: it might. */
 static void ask(Debugger *d, Armed *a)
 {
     char     memory[16];
     void    *out = memory;
     GanError err;
-    if (probe_run(a->probe, debug_state(d), d->place.step, &out, &err)) return;
+    if (probe_run(a->probe, debug_state(d), d->place.step, &out, &err)) {
+        if (a->is.watched) a->see(a->self, a->is.number, d->place.step, NAN, err.message);
+        else d->hit = a->is.number, d->unknown = err;
+        return;
+    }
     double x = gan_elem_get(probe_function(a->probe)->output[0].elem, memory, 0);
-    if (a->is.watched) a->see(a->self, a->is.number, d->place.step, x);
-    else if (x) d->hit = a->is.number;
+    if (a->is.watched) a->see(a->self, a->is.number, d->place.step, x, NULL);
+    else if (x) d->hit = a->is.number, d->unknown = (GanError){0};
 }
 
 /* The block of which a round has just ended. */
@@ -422,7 +427,7 @@ void look_ask(Debugger *d, int64_t began)
         Armed *a = &d->armed[i];
         bool   is_there = a->probe && (!a->block || (a->block == behind && !written_since(d, a->probe, began)));
         if (is_there) ask(d, a);
-        if (a->is.when == DEBUG_AT_STEP && d->place.step == a->is.at) d->hit = a->is.number;
+        if (a->is.when == DEBUG_AT_STEP && d->place.step == a->is.at) d->hit = a->is.number, d->unknown = (GanError){0};
     }
 }
 

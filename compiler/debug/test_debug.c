@@ -231,8 +231,9 @@ Test(debug, breakpoints)
     close_all(&x);
 }
 
-static void see_batch(void *batches, int number, int64_t step, double value)
+static void see_batch(void *batches, int number, int64_t step, double value, const char *why)
 {
+    (void)why;
     ((double *)batches)[step] = value;
     (void)number;
 }

@@ -137,6 +137,7 @@ static bool on_before(void *debugger, const GanSchedule *n)
     if (d->leave) return false;
     walk_apply_edits(d);
     d->place.breakpoint = breakpoint_here(d, n);
+    d->place.error = d->hit && d->place.breakpoint ? d->unknown : (GanError){0};
     d->hit = 0;
     if (d->place.breakpoint) stand(d, DEBUG_BREAK);
     else if (is_reached(d)) stand(d, DEBUG_STOPPED);
@@ -235,6 +236,7 @@ static void end_of_schedule(Debugger *d)
     if (!d->goal.quiet && d->place.step > d->asked) look_ask(d, began);
     d->asked = d->place.step;
     d->place.breakpoint = d->hit;
+    if (d->hit) d->place.error = d->unknown;
 }
 
 /* The walk has come to an end by itself. */

@@ -103,7 +103,7 @@ static void print_compare(const GameCompare *k)
     print_doc(k->doc, "  ");
     for (int i = 0; i < k->n_members; i++) {
         const GameMember *m = &k->member[i];
-        if (!m->value && !m->estimate && !m->doc) continue;  /* what a player minimises stands where it does */
+        if (!m->value && !m->estimate && !m->doc && !m->used) continue;             /* what a player minimises stands where it does */
         printf("  "), print_name(k->name);
         printf(".%s = ", m->name);
         if (m->value && strcmp(m->value, m->formula)) printf("%s = ", m->value);
@@ -136,47 +136,49 @@ static bool is_first_of_part(const GameMove *m, int i)
     return true;
 }
 
-/* Of a net that the update moves: what a good one is, whatever its values are; and where the loss has no such way. */
-static void print_good(const GameMove *m, const GamePush *net)
+static const char *deeper(const Session *s, const char *in) { return arena_printf(s->arena, "%s  ", in); }
+
+/* Of a net that the update moves: what a good one is, whatever its values are; and where the loss has no such way. in: what the lines of a block begin with. */
+static void print_good(const GameMove *m, const GamePush *net, const char *in)
 {
     bool first = true;
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
         if (!is_of_part(p, net) || !p->way) continue;
-        if (first) printf("      a good "), print_net(p), printf(" is");
+        if (first) printf("%s      a good ", in), print_net(p), printf(" is");
         printf("%s %s at draws of ", first ? "" : ",", p->way > 0 ? "high" : "low"), print_name(p->draws);
         first = false;
     }
     if (!first) puts(", whatever its values are");
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
-        if (!is_of_part(p, net) || p->way) continue;
-        printf("      whether a good "), print_net(p), printf(" is high or low at draws of "), print_name(p->draws), puts(" is not the same for all its values, or not known");
+        if (!is_of_part(p, net) || p->way || p->many) continue;
+        printf("%s      whether a good ", in), print_net(p), printf(" is high or low at draws of "), print_name(p->draws), puts(" is not the same for all its values, or not known");
     }
 }
 
 /* Of another net: where the player wants its draws to be. */
-static void print_pushes(const GameMove *m)
+static void print_pushes(const GameMove *m, const char *in)
 {
     for (int i = 0; i < m->n_push; i++)
-        if (moves(m, m->push[i].net) && is_first_of_part(m, i)) print_good(m, &m->push[i]);
+        if (moves(m, m->push[i].net) && is_first_of_part(m, i)) print_good(m, &m->push[i], in);
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
-        if (moves(m, p->net) || !p->moved) continue;
-        printf("      ");
+        if (moves(m, p->net) || !p->moved || (!p->way && p->many)) continue;
+        printf("%s      ", in);
         if (!p->way) printf("whether ");
         printf("draws of "), print_name(p->draws), printf(" are to be where "), print_net(p);
         puts(p->way > 0 ? " is higher" : p->way < 0 ? " is lower" : " is higher or lower is not the same for all its values, or not known");
     }
 }
 
-static void print_reach(const Session *s, const GameMove *m)
+static void print_reach(const Session *s, const GameMove *m, const char *in)
 {
     for (int i = 0; i < m->n_reach; i++) {
         const GameReach *r = &m->reach[i];
         if (r->kind == REACH_MOVED && m->n_players == 1) continue;
         bool reaches = r->kind == REACH_MOVED || r->kind == REACH_HELD;
-        printf(reaches ? "      its slope reaches " : "      it hangs on "), print_name(r->player);
+        printf(reaches ? "%s      its slope reaches " : "%s      it hangs on ", in), print_name(r->player);
         if (r->kind == REACH_MOVED) puts(", which it moves");
         if (r->kind == REACH_HELD) puts(", too, which is held");
         if (r->kind == REACH_STOPPED) printf(", but its slope is stopped (%s)\n", place_of(s, r->at));
@@ -184,20 +186,32 @@ static void print_reach(const Session *s, const GameMove *m)
     }
 }
 
-static void print_move(const Session *s, const LowerResult *r, int i)
+/* Of a loop's rounds the same line moves the same player: which of them it is. */
+static bool is_round_told(const GameMove *m)
+{
+    size_t n = strlen(m->index), k = strlen(m->player[0]);
+    return !n || (k > n && !strcmp(m->player[0] + k - n, m->index));
+}
+
+static void print_move(const Session *s, const LowerResult *r, int i, const char *in)
 {
     const GameMove *m = &r->move[i];
-    printf("  line %u: ", line_of(s, m->at));
+    printf("%s  line %u", in, line_of(s, m->at));
+    if (!is_round_told(m)) printf(" "), print_name(m->index);
+    printf(": ");
     print_list(m->player, m->n_players);
     printf(" %s ", m->goal);
     print_formula(m->loss);
-    if (m->formula) printf("      = "), print_formula(m->formula);
-    printf("      with "), print_formula(m->rule);
-    if (m->project) printf("      and then "), print_formula(m->project);
-    if (m->estimate) printf("      the loss is an estimate: %s\n", m->estimate);
-    for (int k = 0; k < m->n_said; k++) printf("      "), print_name(m->said[k].name), puts(":"), print_doc(m->said[k].doc, "          ");
-    print_pushes(m);
-    print_reach(s, m);
+    if (m->formula) printf("%s      = ", in), print_formula(m->formula);
+    printf("%s      with ", in), print_formula(m->rule);
+    if (m->project) printf("%s      and then ", in), print_formula(m->project);
+    if (m->estimate) printf("%s      the loss is an estimate: %s\n", in, m->estimate);
+    for (int k = 0; k < m->n_said; k++) {
+        printf("%s      ", in), print_name(m->said[k].name), puts(":");
+        print_doc(m->said[k].doc, arena_printf(s->arena, "%s          ", in));
+    }
+    print_pushes(m, in);
+    print_reach(s, m, in);
 }
 
 static const GameLine *line_with(const LowerResult *r, const GanSchedule *n, int move)
@@ -219,7 +233,7 @@ static void print_zero_sum(const LowerResult *r, int move)
 }
 
 /* Those of one call: one, or several from one starting point. */
-static void print_moves(const Session *s, const GanSchedule *n, bool *shown)
+static void print_moves(const Session *s, const GanSchedule *n, const char *in, bool *shown)
 {
     const LowerResult *r = &s->lowered;
     const GameMove    *first = NULL;
@@ -228,10 +242,10 @@ static void print_moves(const Session *s, const GanSchedule *n, bool *shown)
         if (shown[i] || !line_with(r, n, i)) continue;
         if (first && (!m->together || strcmp(m->index, first->index))) return;
         if (!first && m->together)
-            puts(!strcmp(m->together, "simultaneous") ? "  from one starting point:" : "  extragradient, a step ahead to see the slopes there, and then along those from here:");
+            printf("%s  %s\n", in, !strcmp(m->together, "simultaneous") ? "from one starting point:" : "extragradient, a step ahead to see the slopes there, and then along those from here:");
         if (!first) first = m;
         shown[i] = true;
-        print_move(s, r, i);
+        print_move(s, r, i, m->together ? deeper(s, in) : in);
     }
 }
 
@@ -252,22 +266,65 @@ static int moves_in(const LowerResult *r, const GanSchedule *n)
     return found;
 }
 
-static void print_rounds(const LowerResult *r, const GanSchedule *n)
+static void print_rounds(const LowerResult *r, const GanSchedule *n, const char *in)
 {
     int64_t batch = batch_of(r, n);
-    printf("\n%lld round%s", (long long)n->count, n->count == 1 ? "" : "s");
+    printf("\n%s%lld round%s", in, (long long)n->count, n->count == 1 ? "" : "s");
     if (batch) printf(", batch %lld", (long long)batch);
     puts(moves_in(r, n) > 1 ? ", in each, one after the other:" : ":");
 }
 
-static void print_schedule(const Session *s, const GanSchedule *n, bool *shown)
+/* What an `if` or a `repeat` asks while the program runs, as the program writes it. */
+static const char *asked_by(const Session *s, const GanSchedule *n)
+{
+    for (int i = 0; i < s->lowered.n_asked; i++) {
+        const GameAsked  *a = &s->lowered.asked[i];
+        const SourceFile *f = source_file(s->sources, a->at.file);
+        Place             p = f ? source_place(f, a->at.begin) : (Place){0};
+        if (p.line == n->line && p.column == n->col) return a->text;
+    }
+    return "what is asked there";
+}
+
+static void print_schedule(const Session *s, const GanSchedule *n, const char *in, bool *shown);
+
+static void print_block(const Session *s, const GanSchedule *n, const char *in, bool *shown)
+{
+    for (int i = 0; i < n->n_kids; i++) print_schedule(s, n->kid[i], in, shown);
+}
+
+static void print_choice(const Session *s, const GanSchedule *n, const char *in, bool *shown)
+{
+    for (int i = 0; i < n->n_kids; i++) {
+        if (!moves_in(&s->lowered, n->kid[i])) continue;
+        bool otherwise = i && moves_in(&s->lowered, n->kid[0]);
+        printf("%s  ", in);
+        print_formula(otherwise ? "else:" : arena_printf(s->arena, i ? "if not (%s):" : "if %s:", asked_by(s, n)));
+        print_schedule(s, n->kid[i], deeper(s, in), shown);
+    }
+}
+
+static void print_schedule(const Session *s, const GanSchedule *n, const char *in, bool *shown)
 {
     const LowerResult *r = &s->lowered;
     bool              *before = arena_copy(s->arena, shown, sizeof *shown * ((size_t)r->n_moves + 1));
-    if (n->kind == GAN_ALTERNATE && moves_in(r, n)) print_rounds(r, n);
-    if (n->kind == GAN_REPEAT && n->fn < 0 && moves_in(r, n)) printf("  %lld times:\n", (long long)n->count);
-    if (n->kind == GAN_CALL) print_moves(s, n, shown);
-    for (int i = 0; i < n->n_kids; i++) print_schedule(s, n->kid[i], shown);
+    if (n->kind == GAN_CALL) print_moves(s, n, in, shown);
+    if (!moves_in(r, n) || n->kind == GAN_CALL) return;
+    switch (n->kind) {
+    case GAN_ALTERNATE: print_rounds(r, n, in); break;
+    case GAN_REPEAT:
+        if (n->fn < 0) printf("%s  %lld times:\n", in, (long long)n->count);
+        else printf("%s  ", in), print_formula(arena_printf(s->arena, "%s times:", asked_by(s, n)));
+        in = deeper(s, in);
+        break;
+    case GAN_EVERY:
+        printf("%s  after each %lld rounds:\n", in, (long long)n->count);
+        in = deeper(s, in);
+        break;
+    case GAN_IF: print_choice(s, n, in, shown); return;
+    default: break;
+    }
+    print_block(s, n, in, shown);
     for (int i = 0; n->kind == GAN_ALTERNATE && i < r->n_moves; i++)
         if (shown[i] && !before[i]) print_zero_sum(r, i);
 }
@@ -279,7 +336,7 @@ static void explain_terms(const Session *s)
     printf("%s\n", GAN_SHOWN(s->file));
     print_players(r);
     for (int i = 0; i < r->n_compares; i++) print_compare(&r->compare[i]);
-    print_schedule(s, r->program->schedule, shown);
+    print_schedule(s, r->program->schedule, "", shown);
 }
 
 /* ---- stages ---------------------------------------------------------------------------------------------------------------- */

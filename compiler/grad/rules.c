@@ -63,7 +63,8 @@ static IrVal *sum_like(IrBuilder *B, const IrNode *n, IrVal *v)
 
 static IrVal *sum_back(IrBuilder *B, const IrNode *n, IrVal *g)
 {
-    return n->attr->over.n ? ir_spread(B, g, n->attr->over) : up(B, n, g);
+    if (n->attr->dims.n) g = up(B, n, g);
+    return n->attr->over.n ? ir_spread(B, g, n->attr->over) : g;
 }
 
 /* True at the first greatest element. */

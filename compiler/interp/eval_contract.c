@@ -379,16 +379,18 @@ static void bases(const Contract *c, const int64_t *at, int64_t *base_a, int64_t
     }
 }
 
-/* One shard's part of all outer places at windows o goes to part[outer][shard][block]; `lane` memory has 16 blocks. */
+/* Blocks of a shard that are alive at once. */
+static int lane_blocks(const Contract *c) { return c->lanes ? REDUCE_LANES : 1; }
+
+/* One shard's part of all outer places at windows o goes to part[outer][shard][block]; `lane` memory has lane_blocks. */
 static void shard_chains(Contract *c, const int64_t *o, int64_t shard, char *part, char *lane, int64_t *base)
 {
     const Nest *outer = &c->pair[0].outer;
     int64_t     block = c->rows * c->columns, bytes = block * (int64_t)ir_elem_bytes(c->elem), at[EVAL_MAX_RANK] = {0}, i = 0;
-    int         lanes = c->lanes ? REDUCE_LANES : 1;
     if (!c->lanes) list_terms(c, o, shard, -1);
     do {
         bases(c, at, base, base + c->n_pairs);
-        for (int l = 0; l < lanes; l++) {
+        for (int l = 0; l < lane_blocks(c); l++) {
             if (c->lanes) list_terms(c, o, shard, l);
             chain(c, base, base + c->n_pairs, lane + l * bytes);
         }
@@ -409,7 +411,7 @@ static bool chains(InterpRun *r, Contract *c, char *y)
     int64_t outer = nest_size(&c->pair[0].outer), bytes = c->rows * c->columns * (int64_t)ir_elem_bytes(c->elem), n_windows = 1;
     for (int w = 0; w < c->n_windows; w++) n_windows *= c->window[w];
     int64_t  shards = c->shards.count;
-    char    *part = eval_scratch(r, outer * (shards + 1) * bytes), *lane = part ? eval_scratch(r, REDUCE_LANES * bytes) : NULL;
+    char    *part = eval_scratch(r, outer * (shards + 1) * bytes), *lane = part ? eval_scratch(r, lane_blocks(c) * bytes) : NULL;
     int64_t *base = lane ? eval_scratch(r, 2 * c->n_pairs * (int64_t)sizeof *base) : NULL, o[4] = {0};
     if (!base) return false;
     if (outer * bytes * n_windows == 0) return true;

@@ -107,35 +107,38 @@ bool eval_norm(InterpRun *r, const IrNode *n)
 
 /* ---- sum {over} ------------------------------------------------------------------------------------------------- */
 
-/* The samples that are added up: the first axis, cut into shards, and the offsets of the other axes within one of its
- * samples. A row is the feature dims; `keep` lists the samples of the axes that stay. */
+/* What is added up: the first axis, cut into shards, and the offsets of the other axes and of dims within one of its samples. A row is the dims that
+ * stay, `cell` their offsets; `keep` lists the samples of the axes that stay. */
 typedef struct Over {
     int64_t      n_keep, n_other, first_extent, first_stride, row;
-    int64_t     *keep, *other;
+    int64_t     *keep, *other, *cell;
     ReduceShards shards;
 } Over;
 
 static bool over_of(InterpRun *r, const IrNode *n, Over *o)
 {
     const IrType *t = eval_arg_type(n, 0);
-    IrType        samples = *t;                             /* the axes, and a row as one dim */
     int64_t       extent[EVAL_MAX_RANK], stride[EVAL_MAX_RANK];
-    bool          keep[EVAL_MAX_RANK] = {0}, other[EVAL_MAX_RANK] = {0};
+    bool          keep[EVAL_MAX_RANK] = {0}, other[EVAL_MAX_RANK] = {0}, cell[EVAL_MAX_RANK] = {0};
     int           first = eval_place_of_axis(t, n->attr->over.id[0]);
-    o->row = ir_dims_size(t);
-    samples.rank = 1;
-    samples.dim[0] = o->row;
-    eval_strides(eval_extents(eval_module(r), &samples, extent), extent, stride);
+    eval_strides(eval_extents(eval_module(r), t, extent), extent, stride);
     for (int i = 0; i < t->axes.n; i++) {
         keep[i] = !ir_axes_has(n->attr->over, t->axes.id[i]);
         other[i] = !keep[i] && i != first;
     }
+    for (int i = 0; i < t->rank; i++) cell[t->axes.n + i] = true;
+    for (int i = 0; i < n->attr->dims.n; i++) {
+        int place = t->axes.n + (int)n->attr->dims.v[i];
+        cell[place] = false;
+        other[place] = true;
+    }
     o->first_extent = extent[first];
     o->first_stride = stride[first];
     o->shards = reduce_shards(o->first_extent);
-    o->keep = offsets_of(r, &samples, keep, true, &o->n_keep);
-    o->other = o->keep ? offsets_of(r, &samples, other, true, &o->n_other) : NULL;
-    return o->other != NULL;
+    o->keep = offsets_of(r, t, keep, true, &o->n_keep);
+    o->other = o->keep ? offsets_of(r, t, other, true, &o->n_other) : NULL;
+    o->cell = o->other ? offsets_of(r, t, cell, true, &o->row) : NULL;
+    return o->cell != NULL;
 }
 
 /* lanes has 16 rows, parts as many as there are shards, and at least one. */
@@ -148,7 +151,7 @@ static bool over_of(InterpRun *r, const IrNode *n, Over *o)
             for (int64_t k = 0; k < o->n_other; k++)                                                                    \
                 for (int64_t l = 0; l < REDUCE_LANES && block + l < to; l++) {                                          \
                     const X *p = x + (block + l) * o->first_stride + o->other[k];                                       \
-                    for (int64_t j = 0; j < o->row; j++) lanes[l * o->row + j] = (A)ADD(U, lanes[l * o->row + j], (A)p[j]); \
+                    for (int64_t j = 0; j < o->row; j++) lanes[l * o->row + j] = (A)ADD(U, lanes[l * o->row + j], (A)p[o->cell[j]]); \
                 }                                                                                                       \
         reduce_lanes16_##S(lanes, o->row);                                                                              \
     }                                                                                                                   \

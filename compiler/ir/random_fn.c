@@ -324,6 +324,7 @@ static IrVal *make_sum(Gen *g)
     IrAttrs at = ir_attrs();
     if (a->type.axes.n && (a->type.rank == 0 || chance(g, 60))) at.over = some_of_axes(g, a->type.axes);
     else at.dims = some_of_dims(g, &a->type, 1);
+    if (at.over.n && a->type.rank && chance(g, 30)) at.dims = some_of_dims(g, &a->type, 1);
     return tamed(g, try_1(g, IR_sum, a, &at));
 }
 

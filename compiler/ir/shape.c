@@ -253,10 +253,10 @@ static bool shape_sum(Shape *s)
 {
     const IrType *a = s->arg[0];
     if (!want_number(s, a)) return false;
-    if (!s->at->dims.n == !s->at->over.n) return fail(s, "of %s wants either dims or axes to sum over", NAME(a));
-    if (s->at->dims.n) return drop_dims(s);
-    if (!want_axes_of(s, a, s->at->over)) return false;
+    if (!s->at->dims.n && !s->at->over.n) return fail(s, "of %s wants dims or axes to sum over", NAME(a));
     *s->out = *a;
+    if (s->at->dims.n && !drop_dims(s)) return false;
+    if (s->at->over.n && !want_axes_of(s, a, s->at->over)) return false;
     s->out->axes = ir_axes_minus(a->axes, s->at->over);
     return true;
 }

@@ -54,8 +54,8 @@ static bool fits(const KPlan *p, const KKernel *dot, const KKernel *map)
 {
     const KValue *v = kernel_value(p, &dot->nodes.v[0]->result[0]);
     if (map->kind != K_MAP || map->merged || map->lane_axis != dot->lane_axis || v->moved || !same_space(&dot->space, &map->space)) return false;
-    for (int i = 0; i < map->sinks.n; i++)                  /* several axes are added up in the order of the map's own loops */
-        if (map->sinks.v[i]->node->attr->over.n > 1) return false;
+    for (int i = 0; i < map->sinks.n; i++)                  /* several axes, and dims, are added up in the order of the map's own loops */
+        if (map->sinks.v[i]->node->attr->over.n > 1 || map->sinks.v[i]->node->attr->dims.n) return false;
     return map->flat || free_dims(dot->nodes.v[0], dot->lane_axis) <= 1;
 }
 

@@ -47,10 +47,11 @@ static int pack_row(const IrNode *n, int side)
 }
 
 /* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
- * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow. */
+ * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow,
+ * and the lines are more than half of what the sets hold. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
 {
-    enum { SETS = 4096 };                                   /* bytes from a line of a set to the next, in caches near the core */
+    enum { SETS = 4096, WAYS = 8 };                         /* bytes from a line of a set to the next, in caches near the core; lines of a set */
     const IrAttrs *a = n->attr;
     const IrType *t = &n->arg[side]->type;
     if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
@@ -59,7 +60,8 @@ static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t ext
     int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
     if (extent < 2 * K_TILE || t->dim[k] < 2 * K_LANES) return false;
     bool one_set = !a->n_windows && w->dim[k] == 1 && w->dim[row] * (int64_t)ir_elem_bytes(t->elem) % SETS == 0 && t->dim[row] >= K_LANES;
-    return one_set || (w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4);
+    bool crowded = a->n_windows || t->dim[k] * w->dim[k] * (int64_t)ir_elem_bytes(t->elem) > WAYS / 2 * SETS;
+    return one_set || (w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4 && crowded);
 }
 
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
@@ -276,27 +278,11 @@ static void rows_of_lines(KPlan *p)
     }
 }
 
-static double node_flops(const IrModule *m, const IrNode *n)
-{
-    double size = (double)(ir_axes_size(m, n->result[0].type.axes) * ir_dims_size(&n->result[0].type));
-    if (n->op != IR_dot && n->op != IR_conv) return size;
-    double sum = 0;
-    for (int i = 0; i < n->attr->n_windows; i++) size *= ir_taps(n, i);
-    if (n->op == IR_conv) size *= (double)ir_axes_size(m, n->attr->over);
-    for (int i = 0; i < n->n_args / 2; i++) {
-        double k = 1;
-        for (int j = 0; j < n->attr->contract.n; j++) k *= (double)n->arg[2 * i]->type.dim[n->attr->contract.a[j]];
-        if (n->attr->pair_over) k *= (double)ir_axes_size(m, n->attr->pair_over[i]);
-        sum += 2 * k * size;
-    }
-    return sum;
-}
-
 static void finish_kernels(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
         KKernel *k = p->kernels.v[i];
-        if (k->kind == K_BLAS) { k->split = plan_did(p, PLAN_split, true); k->flops = node_flops(p->m, k->nodes.v[0]); }
+        if (k->kind == K_BLAS) { k->split = plan_did(p, PLAN_split, true); k->flops = kernel_flops(p->m, k->nodes.v[0]); }
         if (k->kind == K_PACK || k->kind == K_BLAS) continue;
         k->flat = k->kind == K_MAP && !k->merged;
         for (int j = 0; j < k->nodes.n; j++) {
@@ -304,7 +290,7 @@ static void finish_kernels(KPlan *p)
             const KValue *v = kernel_value(p, &n->result[0]);
             bool tree = k->kind == K_MAP && v->accum;
             if (tree) k->flops += (double)ir_dims_size(&n->result[0].type) * (double)v->accum->shards.count;
-            else if (k->kind != K_TRANSPOSE && k->kind != K_FINISH) k->flops += node_flops(p->m, n);
+            else if (k->kind != K_TRANSPOSE && k->kind != K_FINISH) k->flops += kernel_flops(p->m, n);
             if (tree) {
                 k->flat &= v->accum->partial->dense && (k->lane_axis < 0);
                 continue;
@@ -316,7 +302,7 @@ static void finish_kernels(KPlan *p)
             k->flat &= k->stores.v[j].mem->dense && kernel_flat_access(p, k->stores.v[j].val, k) &&
                        (k->lane_axis < 0 ? k->stores.v[j].mem->tile < 0 : k->stores.v[j].mem->tile == k->lane_axis);
         for (int j = 0; j < k->sinks.n && k->kind == K_MAP; j++)
-            k->flat &= k->sinks.v[j]->node->attr->over.n == 1 && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
+            k->flat &= k->sinks.v[j]->node->attr->over.n == 1 && !k->sinks.v[j]->node->attr->dims.n && kernel_flat_access(p, k->sinks.v[j]->node->arg[0], k);
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;

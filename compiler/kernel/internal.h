@@ -21,6 +21,7 @@ bool    kernel_member(const IrNode *n);                     /* may stand in a MA
 bool    kernel_at_own_index(const IrNode *n);               /* ... and meets its operands at its own index there */
 bool    kernel_is_long(const KKernel *k);                  /* has as many members as a MAP kernel should have */
 bool    kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k);
+double  kernel_flops(const IrModule *m, const IrNode *n);
 int64_t kernel_rest(const IrModule *m, const IrType *t, int tile);      /* elements per sample of the tile axis */
 
 /* Every value that k asks for, as its rows write it, and what it stores. own: at the kernel's own index, unless an inline row is on the way. */

@@ -4,10 +4,11 @@
  * changes no bit. The result's lanes are a free dim of one side; what would cost fewer vector instructions is taken. Where the lanes
  * do not lie along memory, panels of 16 of them are made first: by loads of 16 k and turns where the chain does, number by number where
  * nothing does. Panels that one or two rows read are not worth it, nor are vectors of less than 16: several chains of numbers at once are.
+ * A convolution of one image is such a product with windows around the chain. Where the image has few free dims, the rows are places side by side.
  * Start at kernel_matrices() and kernel_pairs(). */
 #include "compiler/kernel/internal.h"
 
-enum { MOST_PANEL = 8 << 20, TILE = 6 };                    /* bytes; rows of a tile, about, whatever the target */
+enum { MOST_PANEL = 8 << 20, TILE = 6, PLACES = 8 };        /* bytes; rows of a tile, about, whatever the target; of a window that one panel serves */
 
 static void add_loop(KLoops *l, int64_t extent, int64_t lane, int64_t row, int64_t out)
 {
@@ -30,22 +31,15 @@ static int64_t turns_of(const KLoops *l)
 
 static KLoop take_last(KLoops *l) { return l->n ? l->v[--l->n] : (KLoop){.extent = 1}; }
 
-static bool taken(const IrAttrs *a, int side, int d)
-{
-    for (int i = 0; i < a->batch.n; i++)
-        if ((side ? a->batch.b[i] : a->batch.a[i]) == d) return true;
-    for (int i = 0; i < a->contract.n; i++)
-        if ((side ? a->contract.b[i] : a->contract.a[i]) == d) return true;
-    return false;
-}
-
 /* Free dims of a side, whose first is dim `first` of the result. */
 static KLoops free_dims(const IrNode *n, int side, bool lanes, const KView *v, const KMem *out, int first)
 {
     KLoops l = {0};
     const IrType *t = &n->arg[side]->type;
+    bool taken[IR_MAX_RANK];
+    ir_taken_dims(n->attr, side, taken);
     for (int i = 0; i < t->rank; i++)
-        if (!taken(n->attr, side, i)) { add_loop(&l, t->dim[i], lanes ? v->dim[i] : 0, lanes ? 0 : v->dim[i], out->dim[first]); first++; }
+        if (!taken[i]) { add_loop(&l, t->dim[i], lanes ? v->dim[i] : 0, lanes ? 0 : v->dim[i], out->dim[first]); first++; }
     return l;
 }
 
@@ -54,22 +48,33 @@ static KMatrices loops_of(const IrNode *n, int side, const KView *v, const KMem 
 {
     const IrAttrs *a = n->attr;
     const KView *x = &v[side], *w = &v[1 - side];
-    int free_a = n->arg[0]->type.rank - a->batch.n - a->contract.n;
-    int first[2] = {a->batch.n, a->batch.n + free_a};
-    KMatrices m = {.side = side, .at = {x->offset, w->offset}, .from = {x->mem, w->mem}};
+    int windows = a->batch.n + a->n_windows, free_a = n->arg[0]->type.rank - windows - a->contract.n;
+    int first[2] = {windows, windows + free_a};
+    KMatrices m = {.side = side, .at = {x->offset, w->offset}, .from = {x->mem, w->mem}, .n_windows = a->n_windows};
+    KLoops contract = {0};
     for (int i = 0; i < a->batch.n; i++) {
         int dx = side ? a->batch.b[i] : a->batch.a[i], dw = side ? a->batch.a[i] : a->batch.b[i];
         add_loop(&m.outer, n->result[0].type.dim[i], x->dim[dx], w->dim[dw], out->dim[i]);
     }
     for (int i = 0; i < a->contract.n; i++) {
         int dx = side ? a->contract.b[i] : a->contract.a[i], dw = side ? a->contract.a[i] : a->contract.b[i];
-        add_loop(&m.chain, n->arg[side]->type.dim[dx], x->dim[dx], w->dim[dw], 0);
+        add_loop(&contract, n->arg[side]->type.dim[dx], x->dim[dx], w->dim[dw], 0);
     }
+    for (int i = 0; i < a->n_windows; i++) {
+        int dx = ir_window_dim(a, side, i), dw = ir_window_dim(a, 1 - side, i), to = a->batch.n + i;
+        m.chain.v[m.chain.n++] = (KLoop){n->arg[side]->type.dim[dx], x->dim[dx], w->dim[dw], 0};
+        m.window[i] = (KLoop){n->result[0].type.dim[to], 0, 0, out->dim[to]};
+    }
+    for (int i = 0; i < contract.n; i++) m.chain.v[m.chain.n++] = contract.v[i];
     KLoops lanes = free_dims(n, side, true, x, out, first[side]);
     m.rows = free_dims(n, 1 - side, false, w, out, first[1 - side]);
     m.lanes = take_last(&lanes);
     m.row = take_last(&m.rows);
     for (int i = 0; i < lanes.n; i++) m.outer.v[m.outer.n++] = lanes.v[i];
+    m.places = m.n_windows && side == 1 && m.row.extent < TILE;
+    if (!m.places) return m;
+    if (m.row.extent != 1) m.rows.v[m.rows.n++] = m.row;
+    m.row = m.window[m.n_windows - 1];
     return m;
 }
 
@@ -78,19 +83,20 @@ static void choose_panel(const KPlan *p, KMatrices *m)
 {
     const KLoop *k = &m->chain.v[m->chain.n - 1];
     bool far = k->lane >= 4 * K_LANES || k->lane <= -4 * K_LANES, often = m->row.extent * turns_of(&m->rows) >= 8 * TILE;
-    m->whole = m->row.extent > 4 || m->rows.n || m->chain.n > 1;
+    m->whole = m->row.extent > 4 || m->rows.n || m->chain.n > 1 || m->n_windows;
     if (m->lanes.lane == 1)
-        m->how = plan_takes(p, PLAN_packs) && far && often && k->extent >= 2 * K_LANES ? K_COPIED : K_AS_IT_LIES;
+        m->how = plan_takes(p, PLAN_packs) && !m->n_windows && far && often && k->extent >= 2 * K_LANES ? K_COPIED : K_AS_IT_LIES;
     else
         m->how = k->lane == 1 && k->extent >= K_LANES ? K_TURNED : K_COPIED;
 }
 
 static void choose_units(KMatrices *m)
 {
+    if (m->how != K_AS_IT_LIES && m->n_windows > m->places) m->window_units = (m->window[0].extent + PLACES - 1) / PLACES;
     int64_t blocks = m->lanes.extent / K_LANES;             /* whole ones: the last unit has the rest, too */
     m->group = m->row.extent == 1 ? 4 : m->row.extent == 2 ? 2 : 1;
     m->lane_units = blocks / m->group > 1 ? blocks / m->group : 1;
-    m->row_units = m->lane_units * turns_of(&m->outer) < 16 && m->row.extent >= 2 * K_ROW_UNIT ? m->row.extent / K_ROW_UNIT : 1;
+    m->row_units = !m->n_windows && m->lane_units * turns_of(&m->outer) < 16 && m->row.extent >= 2 * K_ROW_UNIT ? m->row.extent / K_ROW_UNIT : 1;
 }
 
 /* Instructions of a vector, about; two numbers take as long as one vector, and few at once wait for one another. Measured with AVX2. */
@@ -122,8 +128,16 @@ static void give_panel(KPlan *p, KKernel *k, IrElem t)
 static bool is_plain(const KKernel *k)
 {
     const IrNode *n = k->nodes.v[0];
-    if (k->kind != K_CONTRACT || k->stores.n != 1 || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
+    if (k->kind != K_CONTRACT || k->stores.n != 1 || n->n_args != 2 || n->attr->form == IR_FORM_BLAS || n->attr->over.n) return false;
     return !n->attr->pair_over || !n->attr->pair_over[0].n;
+}
+
+/* What windows of a conv that are no rows make units of. */
+static int64_t window_units(const KMatrices *m)
+{
+    int64_t places = m->window_units ? m->window_units : 1;
+    for (int i = m->window_units ? 1 : 0; i < m->n_windows - m->places; i++) places *= m->window[i].extent;
+    return places;
 }
 
 bool kernel_matrices(KPlan *p, KKernel *k)
@@ -139,15 +153,16 @@ bool kernel_matrices(KPlan *p, KKernel *k)
         if (!m.lanes.extent || !m.chain.n || !turns_of(&m.chain) || !turns_of(&m.outer) || !turns_of(&m.rows) || !m.row.extent) continue;
         choose_panel(p, &m);
         choose_units(&m);
+        if (m.n_windows && (m.lanes.extent < K_LANES || !window_units(&m) || (m.how != K_AS_IT_LIES && panel_bytes(&m, t) > MOST_PANEL))) continue;
         KMatrices numbers = m;
         numbers.how = K_NUMBERS;
-        if (m.lanes.extent < K_LANES || (m.how != K_AS_IT_LIES && panel_bytes(&m, t) > MOST_PANEL) || cost(&numbers) < cost(&m)) m = numbers;
+        if (!m.n_windows && (m.lanes.extent < K_LANES || (m.how != K_AS_IT_LIES && panel_bytes(&m, t) > MOST_PANEL) || cost(&numbers) < cost(&m))) m = numbers;
         if (best.side < 0 || cost(&m) < cost(&best)) best = m;
     }
     if (best.side < 0) return false;
     k->kind = K_MATRICES;
     k->matrices = arena_copy(p->arena, &best, sizeof best);
-    k->units = best.lane_units * best.row_units * turns_of(&best.outer);
+    k->units = best.lane_units * best.row_units * turns_of(&best.outer) * window_units(&best);
     if (best.how == K_COPIED || best.how == K_TURNED) give_panel(p, k, t);
     return true;
 }
@@ -198,7 +213,7 @@ static KMatrices loops_of_pairs(const KPlan *p, const IrNode *n, int side, const
 
 bool kernel_pairs(KPlan *p, KKernel *k)
 {
-    if (k->kind != K_CONTRACT || k->lane_axis < 0 || !is_plain(k) || k->stores.v[0].mem->tile != k->lane_axis) return false;
+    if (k->kind != K_CONTRACT || k->lane_axis < 0 || !is_plain(k) || k->nodes.v[0]->attr->n_windows || k->stores.v[0].mem->tile != k->lane_axis) return false;
     const IrNode *n = k->nodes.v[0];
     KView v[2];
     if (!kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;

@@ -257,9 +257,11 @@ IrVal *place_new_node(Planner *b, IrOp op, IrVal *const *args, int n_args, const
 /* A copy of v that has memory of its own. */
 IrVal *place_copy(Planner *b, IrVal *v)
 {
-    IrVal *c = place_new_node(b, IR_stop, &v, 1, &v->type);
-    place_node(b, c->def);
-    return c;
+    IrVal **c = &kernel_value(b->p, v)->copy;
+    if (*c && place_here(b, kernel_value(b->p, *c))) return *c;
+    *c = place_new_node(b, IR_stop, &v, 1, &v->type);
+    place_node(b, (*c)->def);
+    return *c;
 }
 
 /* ---- rows with kernels of their own ----------------------------------------------------------------------------- */

@@ -12,13 +12,36 @@
 
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
+/* Could a product be a register tile, but for an operand that is no plain strides (an image that was scaled up, say)? Each number of it serves
+ * many multiply-adds, so a copy is worth it. */
+static IrNode *with_plain_operands(Planner *b, IrNode *n)
+{
+    enum { OFTEN = 8 };
+    int lane = kernel_tile_axis(b->m, n->result[0].type.axes);
+    IrNode *own = NULL;
+    if (n->n_args != 2 || place_first_axis(n, 0) >= 0 || !plan_takes(b->p, PLAN_tiles)) return n;
+    if (lane >= 0 && ir_axes_has(n->arg[0]->type.axes, lane) == ir_axes_has(n->arg[1]->type.axes, lane)) return n;
+    for (int i = 0; i < 2; i++) {
+        const IrType *t = &n->arg[i]->type;
+        KSource s = kernel_source(b->p, n->arg[i], lane);
+        if (kernel_is_plain(b->p, n->arg[i]) || s.broken || (t->axes.n && kernel_tile_axis(b->m, t->axes) != lane)) continue;
+        if (kernel_flops(b->m, n) < OFTEN * (double)(ir_axes_size(b->m, t->axes) * ir_dims_size(t))) continue;
+        if (!own) {
+            own = arena_copy(b->p->arena, n, sizeof *n);
+            own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * 2);
+        }
+        own->arg[i] = place_copy(b, n->arg[i]);
+    }
+    return own ? own : n;
+}
+
 static void place_contraction(Planner *b, IrNode *n)
 {
     if (n->op == IR_dot && n->attr->form == IR_FORM_BLAS) { place_blas(b, n); return; }
     bool lanes = n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES;
     if (place_first_axis(n, 0) >= 0 && place_by_tiles(b, n) && (lanes || place_outer_fits(n)))
         place_tile_row(b, n);
-    else place_alone(b, n, K_CONTRACT);
+    else place_alone(b, with_plain_operands(b, n), K_CONTRACT);
 }
 
 void place_node(Planner *b, IrNode *n)

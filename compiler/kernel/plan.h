@@ -105,13 +105,17 @@ typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
 
 enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 24 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
 
-/* A product without axes: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
+/* A product without axes, or a convolution of one image: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
  * lies, or in panels of 16 lanes, [k][16], that are made first in KKernel.mem; or there are no vectors, only several chains at once. */
 typedef struct KMatrices {
     int     side;                                           /* which operand has the lanes */
     int64_t at[2];                                          /* where the operands begin, in elements of their memory: lanes, rows */
     KMem   *from[2];
-    KLoops  outer, rows, chain;                             /* batch and other free dims of the lanes; of the rows; contract dims */
+    KLoops  outer, rows, chain;                             /* batch and other free dims of the lanes; of the rows; windows of a conv, then contract dims */
+    int     n_windows;                                      /* at the head of the chain, as the lanes' side has them */
+    KLoop   window[4];                                      /* of the result: extent, stride in out */
+    bool    places;                                         /* the rows of a tile are places of the last window */
+    int64_t window_units;                                   /* places of the first window that is none of the rows: cut into so many; 0: each is a unit */
     KLoop   lanes, row;
     enum { K_AS_IT_LIES, K_COPIED, K_TURNED, K_NUMBERS } how;       /* turned: lanes lie across memory, k along it */
     bool    whole;                                          /* a panel holds all of the chain: it serves several tiles. Else K_CHUNK of it */
@@ -216,12 +220,17 @@ typedef struct KValue {
     bool     placed;
     int      remade;                                        /* its readers make it again: of how many rows; see remake.c */
     bool     reduced;                                       /* a reduction reads it, if through others that are made again */
+    bool     later;                                         /* so does a later step, behind another sum over samples */
+    bool     summed;                                        /* ... or a sum of dims */
+    int      asked;                                         /* how often rows of the function's own block ask for it */
+    int      sums;                                          /* over samples, one behind the other, in front of it */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */
     KBlock  *block;                                         /* where it is computed; NULL: a parameter */
     KStep   *step;
     KKernel *kernel;
     int      pos;                                           /* the kernel's position in the step */
     KMem    *mem, *transposed;
+    IrVal   *copy;                                          /* with memory of its own, see place_copy(); NULL: none yet */
     KAccum  *accum;                                         /* a reduction over samples: this value is its combining tree */
     KKernel *reader;                                        /* the first of its step that reads it; see epilogue.c */
     bool     moved, others;                                 /* ... not at its own index; others of the step read it, too */
@@ -248,6 +257,7 @@ typedef struct KView {
     int64_t offset, axis[IR_MAX_AXES], dim[IR_MAX_RANK];
 } KView;
 bool    kernel_view(const KPlan *p, const IrVal *v, KView *out);
+bool    kernel_is_plain(const KPlan *p, const IrVal *v);    /* Will it be one, wherever it gets memory? */
 KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
 
 /* The plan as text for `gan explain --stage kernels`. */

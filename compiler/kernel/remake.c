@@ -8,6 +8,13 @@
  * stream: rows over all pairs of what two axes have (x - y, of which norm2 wants the sum of squares), where a reduction reads them: they move
  * into its loop. Kept, they are pairs times features, which no cache holds. Rows of MAP kernels make these again, too: the gradient's.
  *
+ * again: rows on one value of the same size and others that are less (of a channel, of a sample), where a later step reads them: a value that is
+ * normalised has its mean and scale from sums over all samples, so it would be written and read in each step in between, and so would all that is
+ * made of it on the way (x + b, less its mean, times gain, over the spread). Made again, all of these read one value; so does the sum of its squares.
+ *
+ * gaps: what is padded for one reader, an element-wise row: the derivative of a slice is a pad, so that of a pooling was four large values, mostly
+ * zeros, which were added up.
+ *
  * Made again, a value is a few instructions on what its readers load, like a row that moves an index. For all other readers it is a value
  * in memory. */
 #include "compiler/kernel/place.h"
@@ -100,16 +107,90 @@ static bool is_few(const KPlan *p, const IrNode *n)
     return (n->op == IR_sum || n->op == IR_norm) && !n->arg[0]->type.axes.n && elements(p, &n->arg[0]->type) < K_LANES;
 }
 
+/* ---- again: for later steps ------------------------------------------------------------------------------------- */
+
+static bool is_again_op(IrOp op) { return op == IR_neg || op == IR_add || op == IR_sub || op == IR_mul || op == IR_div; }
+
+/* One operand is as large as v, the others are less. */
+static bool is_on_one(const KPlan *p, const IrNode *n)
+{
+    const IrVal *v = &n->result[0];
+    int large = 0;
+    if (!is_again_op(n->op) || !v->type.axes.n || !ir_is_real(v->type.elem)) return false;
+    for (int i = 0; i < n->n_args; i++) {
+        const IrVal *root = behind(p, n->arg[i]);
+        int64_t size = elements(p, &root->type);
+        if (size * LESS <= elements(p, &v->type)) continue;
+        if (size != elements(p, &v->type) || !ir_axes_equal(root->type.axes, v->type.axes) || !root->def) return false;
+        large += !kernel_met(n, i);
+    }
+    return large == 1;
+}
+
+static int again_rows(const KPlan *p, const IrNode *n)
+{
+    const KValue *v = kernel_value(p, &n->result[0]);
+    bool summed = v->summed && v->asked == 1;
+    int rows = 1;
+    if ((!v->later && !summed) || !is_on_one(p, n)) return 0;
+    for (int i = 0; i < n->n_args; i++)
+        if (!kernel_met(n, i)) rows += kernel_value(p, behind(p, n->arg[i]))->remade;
+    return rows <= K_MOST_REMADE && (v->later || rows > 1) ? rows : 0;
+}
+
+static bool adds_over_samples(const IrNode *n)
+{
+    return n->attr->over.n || n->op == IR_as_feature || n->n_bodies || (n->attr->pair_over && n->attr->pair_over[0].n);
+}
+
+static int sums_before(const KPlan *p, const IrNode *n)
+{
+    int sums = 0;
+    for (int i = 0; i < n->n_args; i++)
+        if (kernel_value(p, n->arg[i])->sums > sums) sums = kernel_value(p, n->arg[i])->sums;
+    return sums;
+}
+
+static void find_later(KPlan *p, const IrBlock *b)
+{
+    for (const IrNode *n = b->first; n; n = n->next)
+        for (int i = 0; i < n->n_results; i++) kernel_value(p, &n->result[i])->sums = sums_before(p, n) + adds_over_samples(n);
+    for (const IrNode *n = b->last; n; n = n->prev) {
+        bool again = n->n_results == 1 && kernel_value(p, &n->result[0])->later && is_on_one(p, n);
+        for (int i = 0; i < n->n_args && !kernel_inline(n); i++) {
+            KValue *root = kernel_value(p, behind(p, n->arg[i]));
+            root->asked++;
+            root->summed |= (n->op == IR_sum || n->op == IR_norm) && !n->attr->over.n;
+            root->later |= again || root->sums < sums_before(p, n);
+        }
+    }
+}
+
+/* ---- gaps: of a value in a larger one --------------------------------------------------------------------------- */
+
+static int gap_rows(const KPlan *p, const IrNode *n)
+{
+    if (n->op != IR_pad || !n->result[0].type.axes.n || kernel_value(p, &n->result[0])->asked != 1) return 0;
+    int rows = 1 + kernel_value(p, behind(p, n->arg[0]))->remade;
+    return rows <= K_MOST_REMADE ? rows : 0;
+}
+
 /* ---- who is kept ------------------------------------------------------------------------------------------------ */
 
 static void keep(KPlan *p, const IrVal *v) { kernel_value(p, behind(p, v))->remade = 0; }       /* it is asked for in memory */
 
 static void consider(KPlan *p, const IrNode *n)
 {
-    if (n->n_results != 1 || !cheap(n->op) || !kernel_value(p, &n->result[0])->live) return;
+    KValue *v = n->n_results == 1 ? kernel_value(p, &n->result[0]) : NULL;
+    if (!v || !v->live) return;
+    if (plan_takes(p, PLAN_again)) v->remade = again_rows(p, n);
+    v->later |= v->remade > 0;
+    if (!v->remade && plan_takes(p, PLAN_gaps)) v->remade = gap_rows(p, n);
+    if (v->remade || !cheap(n->op)) return;
+    v->later = false;
     bool pairs = n->result[0].type.axes.n;
     if (!plan_takes(p, pairs ? PLAN_stream : PLAN_remake)) return;
-    kernel_value(p, &n->result[0])->remade = pairs ? streamed_rows(p, n) : remade_rows(p, n);
+    v->remade = pairs ? streamed_rows(p, n) : remade_rows(p, n);
 }
 
 static void is_reduced(KPlan *p, const IrVal *v)
@@ -148,17 +229,18 @@ static void settle(KPlan *p, const IrBlock *b)
 {
     for (const IrNode *n = b->first; n; n = n->next) {
         const KValue *v = remade_by(p, n);
-        if (v && v->val->type.axes.n && !v->reduced) keep(p, v->val);
+        if (v && v->val->type.axes.n && (n->op == IR_pad ? v->reduced : !v->reduced && !v->later)) keep(p, v->val);
         for (int i = 0; i < n->n_bodies; i++) settle(p, n->body[i]);
     }
     for (const IrNode *n = b->first; n; n = n->next) {
         const KValue *v = remade_by(p, n);
-        if (v) plan_did(p, v->val->type.axes.n ? PLAN_stream : PLAN_remake, true);
+        if (v) plan_did(p, n->op == IR_pad ? PLAN_gaps : v->later ? PLAN_again : v->val->type.axes.n ? PLAN_stream : PLAN_remake, true);
     }
 }
 
 void kernel_remake(KPlan *p, const IrFn *f)
 {
+    find_later(p, &f->body);
     decide(p, &f->body);
     for (int i = 0; i < f->commits.n; i++) keep(p, f->commits.v[i].val);
     for (int i = 0; i < f->reports.n; i++) keep(p, f->reports.v[i].val);

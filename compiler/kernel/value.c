@@ -142,7 +142,7 @@ static void add_sources(const KPlan *p, const IrVal *v, int lane_axis, KSource b
     for (int i = 0; i < n->n_args; i++) {
         KSource arg = before;
         if (kernel_met(n, i)) continue;
-        arg.direct &= kernel_same_space(&n->arg[i]->type, &s.root->type);
+        arg.direct &= n->op != IR_pad && kernel_same_space(&n->arg[i]->type, &s.root->type);
         add_sources(p, n->arg[i], lane_axis, arg, out);
     }
 }
@@ -183,7 +183,7 @@ bool kernel_flat_access(const KPlan *p, const IrVal *v, const KKernel *k)
         if (own == 1 && rest != 1)                          /* a number: any way there will do as long as it stays one */
             for (int i = 0; i < v->type.axes.n; i++)
                 if (v->type.axes.id[i] != k->lane_axis) return false;
-        if (kernel_remade(p, v)) return flat_operands(p, v->def, k);
+        if (kernel_remade(p, v)) return v->def->op != IR_pad && flat_operands(p, v->def, k);
         if (!n || n->op == IR_read) {
             const KMem *m = n ? NULL : kernel_value(p, v)->mem;
             int tile = kernel_tile_axis(p->m, v->type.axes);
@@ -222,6 +222,12 @@ static void row_major(KMem *m, const IrModule *ir, const IrType *t, int64_t unit
     }
 }
 
+static void dense_mem(const IrModule *m, KMem *mem, const IrType *t)
+{
+    *mem = (KMem){.tile = kernel_tile_axis(m, t->axes)};
+    row_major(mem, m, t, mem->tile >= 0 ? K_LANES : 1);
+}
+
 KMem *kernel_mem(KPlan *p, KPlace place, const IrType *t, bool full)
 {
     KMem *m = arena_new_of(p->arena, KMem);
@@ -252,6 +258,24 @@ KMem *kernel_frame(KPlan *p, IrVal *v)
     kv->frame = true;
     if (!kv->mem) kv->mem = kernel_mem(p, K_FRAME, &kv->val->type, true);
     return kv->mem;
+}
+
+/* ---- operations ------------------------------------------------------------------------------------------------- */
+
+double kernel_flops(const IrModule *m, const IrNode *n)
+{
+    double size = (double)(ir_axes_size(m, n->result[0].type.axes) * ir_dims_size(&n->result[0].type));
+    if (n->op != IR_dot && n->op != IR_conv) return size;
+    double sum = 0;
+    for (int i = 0; i < n->attr->n_windows; i++) size *= ir_taps(n, i);
+    if (n->op == IR_conv) size *= (double)ir_axes_size(m, n->attr->over);
+    for (int i = 0; i < n->n_args / 2; i++) {
+        double k = 1;
+        for (int j = 0; j < n->attr->contract.n; j++) k *= (double)n->arg[2 * i]->type.dim[n->attr->contract.a[j]];
+        if (n->attr->pair_over) k *= (double)ir_axes_size(m, n->attr->pair_over[i]);
+        sum += 2 * k * size;
+    }
+    return sum;
 }
 
 /* ---- views ------------------------------------------------------------------------------------------------------ */
@@ -335,7 +359,8 @@ static KMem *slot_read(KPlan *p, const IrVal *v)
     return *m;
 }
 
-bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
+/* mem: where the value is taken to lie that all the inline rows are on; NULL: where it does. */
+static bool view_on(const KPlan *p, const IrVal *v, KMem *mem, KView *out)
 {
     const IrNode *chain[64];
     int n = 0;
@@ -346,8 +371,9 @@ bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
         chain[n++] = v->def;
         v = v->def->arg[0];
     }
-    *out = (KView){0};
-    out->mem = v->def && v->def->op == IR_read ? slot_read((KPlan *)p, v) : kernel_value(p, v)->mem;
+    *out = (KView){.mem = mem};
+    if (mem) dense_mem(p->m, mem, &v->type);
+    else out->mem = v->def && v->def->op == IR_read ? slot_read((KPlan *)p, v) : kernel_value(p, v)->mem;
     if (!out->mem) return false;
     for (int i = 0; i < v->type.axes.n; i++) out->axis[i] = out->mem->axis[i];
     for (int i = 0; i < v->type.rank; i++) out->dim[i] = out->mem->dim[i];
@@ -359,4 +385,13 @@ bool kernel_view(const KPlan *p, const IrVal *v, KView *out)
         if (!view_step(p, chain[i], renames ? chain[i + 1] : NULL, out)) return false;
     }
     return true;
+}
+
+bool kernel_view(const KPlan *p, const IrVal *v, KView *out) { return view_on(p, v, NULL, out); }
+
+bool kernel_is_plain(const KPlan *p, const IrVal *v)
+{
+    KMem any;
+    KView w;
+    return view_on(p, v, &any, &w);
 }

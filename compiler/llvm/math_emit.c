@@ -412,6 +412,7 @@ MathKeys math_emit_philox_keys(MathEmit *me, LLVMValueRef key, unsigned lanes)
 {
     MathKeys keys = {.lanes = lanes};
     LLVMValueRef k[2] = {M_AND(key, M_KI(key, 0xffffffffu)), M_SHR(key, 32)};
+    for (int i = 0; i < 2; i++) keys.first[i] = k[i];
     static const uint32_t step[2] = {0x9e3779b9u, 0xbb67ae85u};
     for (int round = 0; round < 10; round++)
         for (int i = 0; i < 2; i++) {
@@ -421,12 +422,37 @@ MathKeys math_emit_philox_keys(MathEmit *me, LLVMValueRef key, unsigned lanes)
     return keys;
 }
 
-void math_emit_philox(MathEmit *me, const MathKeys *keys, LLVMValueRef const c[4], LLVMValueRef out[4])
+/* Neighbouring lanes of x, `n` of them from `from` on; beyond the last, the first again. */
+static LLVMValueRef lanes_from(MathEmit *me, LLVMValueRef x, unsigned from, unsigned step, unsigned n)
 {
-    LLVMValueRef words[4];
-    for (int i = 0; i < 4; i++) words[i] = M_WIDE(splat(me, c[i], keys->lanes));
-    fn_philox(me, keys->round, words);
-    for (int i = 0; i < 4; i++) out[i] = M_LOW(words[i]);
+    LLVMValueRef mask[n];
+    for (unsigned i = 0; i < n; i++) mask[i] = LLVMConstInt(int_of(me, 32, 0), (from + i * step) % lanes_of(LLVMTypeOf(x)), 0);
+    return LLVMBuildShuffleVector(me->builder, x, LLVMGetUndef(LLVMTypeOf(x)), LLVMConstVector(mask, n), "");
+}
+
+/* The low halves of I64 lanes: every second of twice as many, which costs one instruction where M_LOW takes three. */
+static LLVMValueRef low_halves(MathEmit *me, LLVMValueRef x)
+{
+    unsigned lanes = lanes_of(LLVMTypeOf(x));
+    if (!lanes) return M_LOW(x);
+    return lanes_from(me, LLVMBuildBitCast(me->builder, x, int_of(me, 32, 2 * lanes), ""), 0, 2, lanes);
+}
+
+/* In the first round half of the words are the same in all lanes. */
+void math_emit_philox(MathEmit *me, const MathKeys *keys, LLVMValueRef block, LLVMValueRef tick, LLVMValueRef iteration, LLVMValueRef out[4])
+{
+    unsigned lanes = lanes_of(LLVMTypeOf(block));
+    LLVMValueRef q = M_MUL32(tick, PHILOX_OF_2), p = M_MUL32(block, PHILOX_OF_0), key[2];
+    LLVMValueRef words[4] = {M_XOR(M_SHR(block, 32), splat(me, M_XOR(M_SHR(q, 32), keys->first[0]), lanes)), splat(me, q, lanes),
+                             M_XOR(M_SHR(p, 32), splat(me, M_XOR(iteration, keys->first[1]), lanes)), p};
+    for (int round = 1; round < PHILOX_ROUNDS; round++) {
+        for (int i = 0; i < 2; i++) {
+            key[i] = keys->round[2 * round + i];
+            if (lanes > keys->lanes) key[i] = lanes_from(me, key[i], 0, 1, lanes);
+        }
+        fn_philox_round(me, key, words);
+    }
+    for (int i = 0; i < 4; i++) out[i] = low_halves(me, words[i]);
 }
 
 LLVMValueRef math_emit_uniform(MathEmit *me, LLVMValueRef word, LLVMTypeRef type)

@@ -41,13 +41,13 @@ LLVMValueRef math_emit_to_int(MathEmit *me, LLVMValueRef x, LLVMTypeRef type);
  * 20 values. key: scalar i64 (random_key). */
 typedef struct {
     unsigned     lanes;
-    LLVMValueRef round[20];
+    LLVMValueRef first[2], round[20];                       /* first: of round 0, scalars */
 } MathKeys;
 MathKeys math_emit_philox_keys(MathEmit *me, LLVMValueRef key, unsigned lanes);
 
-/* One Philox block a lane. c: element/4 low and high, tick, iteration; each i32, a scalar (the same for all lanes) or a vector
- * of the keys' lanes. out: the four words, <lanes x i32>, or scalar i32 when lanes is 0. */
-void math_emit_philox(MathEmit *me, const MathKeys *keys, LLVMValueRef const c[4], LLVMValueRef out[4]);
+/* One Philox block a lane. block: element/4, i64 lanes, as many as the keys have or a multiple, or a scalar with scalar keys; tick, iteration: i64
+ * scalars, whose low halves count. out: the four words, i32, of as many lanes as block. */
+void math_emit_philox(MathEmit *me, const MathKeys *keys, LLVMValueRef block, LLVMValueRef tick, LLVMValueRef iteration, LLVMValueRef out[4]);
 
 /* What a draw makes of its words (i32 lanes). type: f32 or f64, of as many lanes as the word has. */
 LLVMValueRef math_emit_uniform(MathEmit *me, LLVMValueRef word, LLVMTypeRef type);

@@ -357,6 +357,13 @@ static LLVMValueRef counting(Unit u, LLVMValueRef first, unsigned lanes)
     return all;
 }
 
+static LLVMValueRef of_all(Unit u, uint64_t c, unsigned lanes)
+{
+    LLVMValueRef one = LLVMConstInt(LLVMInt64TypeInContext(u.context), c, 0), all[16];
+    for (unsigned i = 0; i < lanes; i++) all[i] = one;
+    return lanes ? LLVMConstVector(all, lanes) : one;
+}
+
 /* (key, draws, n) */
 static void add_draws(Unit u, unsigned lanes)
 {
@@ -369,10 +376,10 @@ static void add_draws(Unit u, unsigned lanes)
     LLVMPositionBuilderAtEnd(u.builder, l.entry);
     MathKeys keys = math_emit_philox_keys(&me, LLVMGetParam(l.function, 0), lanes);
     LLVMPositionBuilderAtEnd(u.builder, l.body);
-    LLVMValueRef sample = counting(u, LLVMBuildTrunc(u.builder, l.i, i32, ""), lanes);
-    LLVMValueRef c[4] = {LLVMConstInt(i32, BLOCK, 0), sample, LLVMConstInt(i32, TICK, 0), LLVMConstInt(i32, ITERATION, 0)};
+    LLVMValueRef sample = LLVMBuildZExt(u.builder, counting(u, LLVMBuildTrunc(u.builder, l.i, i32, ""), lanes), wide(i64, lanes), "");
+    LLVMValueRef high = LLVMBuildShl(u.builder, sample, of_all(u, 32, lanes), "");
     LLVMValueRef w[4], n32[4], n64[4];
-    math_emit_philox(&me, &keys, c, w);
+    math_emit_philox(&me, &keys, LLVMBuildOr(u.builder, high, of_all(u, BLOCK, lanes), ""), LLVMConstInt(i64, TICK, 0), LLVMConstInt(i64, ITERATION, 0), w);
     for (int j = 0; j < 4; j += 2) {
         math_emit_normal_pair(&me, w[j], w[j + 1], wide(f32, lanes), n32 + j);
         math_emit_normal_pair(&me, w[j], w[j + 1], wide(f64, lanes), n64 + j);

@@ -311,12 +311,14 @@ static bool is_stream(const Walk *w, const LoopIns *i)
     return side && !w->at[side->n] && turn == w->n->dim_size[side->n];
 }
 
-static void prefetch(Walk *w, LLVMValueRef at, bool written)
+typedef enum { TO_SECOND = 2, TO_FIRST = 3 } Cache;
+
+static void prefetch(Walk *w, LLVMValueRef at, bool written, Cache to)
 {
-    enum { TO_KEEP = 3, DATA = 1 };
+    enum { DATA = 1 };
     static const char name[] = "llvm.prefetch";
     LLVMValueRef f = LLVMGetIntrinsicDeclaration(w->u->module, LLVMLookupIntrinsicID(name, sizeof name - 1), &w->u->ptr, 1);
-    LLVMValueRef args[] = {at, place(w, written), place(w, TO_KEEP), place(w, DATA)};
+    LLVMValueRef args[] = {at, place(w, written), place(w, to), place(w, DATA)};
     LLVMBuildCall2(w->b, LLVMGlobalGetValueType(f), f, args, 4, "");
 }
 
@@ -325,13 +327,13 @@ static void look_ahead(Walk *w, LLVMValueRef from)
 {
     enum { PAGE = 4096 };
     LLVMValueRef page = number(w, PAGE);
-    prefetch(w, LLVMBuildGEP2(w->b, w->u->i8, from, &page, 1, ""), false);
+    prefetch(w, LLVMBuildGEP2(w->b, w->u->i8, from, &page, 1, ""), false, TO_FIRST);
 }
 
-static void ahead(Walk *w, const LoopIns *i)
+static void hint(Walk *w, const LoopIns *i)
 {
     Parts p = parts_of(w, &i->at);
-    prefetch(w, address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p), true);
+    prefetch(w, address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p), i->op == LOOP_ahead, i->op == LOOP_ahead ? TO_FIRST : TO_SECOND);
 }
 
 static LLVMValueRef load(Walk *w, const LoopIns *i)
@@ -520,6 +522,56 @@ static void turn(Walk *w, const LoopIns *i)
     }
 }
 
+/* ---- points in step ---------------------------------------------------------------------------------------------- */
+
+/* The values of two or four points as one vector, whose instructions the back end splits one by one: what one point waits for, the others do meanwhile. */
+enum { MOST_IN_STEP = 4 };
+
+static int64_t in_step(const Walk *w, uint32_t dims)
+{
+    int64_t points = points_of(w, dims);
+    return has_lanes(dims) && (points == 2 || points == MOST_IN_STEP) ? points : 1;
+}
+
+static LLVMValueRef lanes_from(Walk *w, LLVMValueRef a, LLVMValueRef b, int64_t from, int64_t n)
+{
+    LLVMValueRef mask[LOOP_LANES * MOST_IN_STEP];
+    for (int k = 0; k < n; k++) mask[k] = place(w, (unsigned)(from + k));
+    return LLVMBuildShuffleVector(w->b, a, b, LLVMConstVector(mask, (unsigned)n), "");
+}
+
+/* A register at `n` points of `dims` from `from` on. */
+static LLVMValueRef joined(Walk *w, const LoopReg *r, uint32_t dims, int64_t from, int64_t n)
+{
+    go_to(w, dims, from);
+    if (n == 1) return value_of(w, r, has_lanes(dims));
+    LLVMValueRef a = joined(w, r, dims, from, n / 2), b = joined(w, r, dims, from + n / 2, n / 2);
+    return lanes_from(w, a, b, 0, LOOP_LANES * n);
+}
+
+static void set_joined(Walk *w, const LoopReg *r, int64_t from, int64_t n, LLVMValueRef v)
+{
+    for (int64_t p = 0; p < n; p++) {
+        go_to(w, r->dims, from + p);
+        set_value(w, r, n == 1 ? v : lanes_from(w, v, v, p * LOOP_LANES, LOOP_LANES));
+    }
+}
+
+static LLVMTypeRef type_like(LLVMTypeRef one, LLVMValueRef x)
+{
+    LLVMTypeRef t = LLVMTypeOf(x);
+    return LLVMGetTypeKind(t) == LLVMVectorTypeKind ? LLVMVectorType(one, LLVMGetVectorSize(t)) : one;
+}
+
+static LLVMValueRef number_like(Walk *w, LLVMValueRef x, int64_t c)
+{
+    LLVMTypeRef t = LLVMTypeOf(x);
+    if (LLVMGetTypeKind(t) != LLVMVectorTypeKind) return number(w, c);
+    LLVMValueRef all[LOOP_LANES * MOST_IN_STEP];
+    for (unsigned i = 0; i < LLVMGetVectorSize(t); i++) all[i] = number(w, c);
+    return LLVMConstVector(all, LLVMGetVectorSize(t));
+}
+
 /* ---- draws ------------------------------------------------------------------------------------------------------ */
 
 /* The rounds stand where the key does, outside the loops that draw. */
@@ -539,15 +591,14 @@ static const MathKeys *keys_of(Walk *w, const LoopReg *key, bool lanes)
 /* Of two values, per lane, by a bit of the element's number. */
 static LLVMValueRef by_bit(Walk *w, LLVMValueRef element, int bit, LLVMValueRef zero, LLVMValueRef one)
 {
-    LLVMTypeRef t = LLVMTypeOf(element);
-    LLVMValueRef m = number(w, 1 << bit), mask = LLVMBuildAnd(w->b, element, LLVMGetTypeKind(t) == LLVMVectorTypeKind ? spread(w, m) : m, "");
-    return LLVMBuildSelect(w->b, LLVMBuildICmp(w->b, LLVMIntEQ, mask, LLVMConstNull(t), ""), zero, one, "");
+    LLVMValueRef mask = LLVMBuildAnd(w->b, element, number_like(w, element, 1 << bit), "");
+    return LLVMBuildSelect(w->b, LLVMBuildICmp(w->b, LLVMIntEQ, mask, LLVMConstNull(LLVMTypeOf(mask)), ""), zero, one, "");
 }
 
 /* Of the words of a block; less than 4 begin at another word in each lane. */
 static void draw_words(Walk *w, const LoopIns *i, LLVMValueRef element, LLVMValueRef word[4], LLVMValueRef out[4])
 {
-    LLVMTypeRef real = wide(scalar_type(w, i->result->elem), has_lanes(i->result->dims));
+    LLVMTypeRef real = type_like(scalar_type(w, i->result->elem), element);
     int count = i->n_results;
     if (count < 4)
         for (int k = 0; k < 2; k++) word[k] = by_bit(w, element, 1, word[k], word[k + 2]);
@@ -564,18 +615,16 @@ static void draw_words(Walk *w, const LoopIns *i, LLVMValueRef element, LLVMValu
 
 static void draw(Walk *w, const LoopIns *i)
 {
-    bool lanes = has_lanes(i->result->dims);
-    LLVMTypeRef i32 = wide(w->u->i32, lanes);
-    LLVMValueRef element = value_of(w, i->arg[1], lanes), two = number(w, 2), high = number(w, 34), word[4], out[4] = {0};
-    const MathKeys *keys = keys_of(w, i->arg[0], lanes);
-    LLVMValueRef block = LLVMBuildLShr(w->b, element, lanes ? spread(w, two) : two, "");
-    LLVMValueRef above = LLVMBuildLShr(w->b, element, lanes ? spread(w, high) : high, "");
-    LLVMValueRef c[4] = {LLVMBuildTrunc(w->b, block, i32, ""), LLVMBuildTrunc(w->b, above, i32, ""),
-                         LLVMBuildTrunc(w->b, value_of(w, i->arg[2], false), w->u->i32, ""),
-                         LLVMBuildTrunc(w->b, value_of(w, i->arg[3], false), w->u->i32, "")};
-    math_emit_philox(&w->math, keys, c, word);
-    draw_words(w, i, element, word, out);
-    for (int k = 0; k < i->n_results; k++) set_value(w, &i->result[k], out[k]);
+    uint32_t dims = i->result->dims;
+    const MathKeys *keys = keys_of(w, i->arg[0], has_lanes(dims));
+    LLVMValueRef tick = value_of(w, i->arg[2], false), iteration = value_of(w, i->arg[3], false), word[4], out[4] = {0};
+    int64_t step = in_step(w, dims);
+    for (int64_t p = 0; p < points_of(w, dims); p += step) {
+        LLVMValueRef element = joined(w, i->arg[1], dims, p, step);
+        math_emit_philox(&w->math, keys, LLVMBuildLShr(w->b, element, number_like(w, element, 2), ""), tick, iteration, word);
+        draw_words(w, i, element, word, out);
+        for (int k = 0; k < i->n_results; k++) set_joined(w, &i->result[k], p, step, out[k]);
+    }
 }
 
 /* ---- loops ------------------------------------------------------------------------------------------------------ */
@@ -699,37 +748,13 @@ static void each_point(Walk *w, const LoopIns *i, uint32_t dims, void (*one)(Wal
 
 static void put_value(Walk *w, const LoopIns *i) { set_value(w, i->result, value(w, i)); }
 
-enum { MOST_IN_STEP = 4 };
-
-/* Two or four points of a short function: as one vector of them all, whose instructions the back end splits one by one. */
-static bool is_in_step(const Walk *w, const LoopIns *i)
+static void short_row(Walk *w, const LoopIns *i)
 {
-    int64_t points = points_of(w, i->result->dims);
-    return !w->math.calls && has_lanes(i->result->dims) && loop_is_short(i->row, i->result->elem) && (points == 2 || points == MOST_IN_STEP);
-}
-
-static LLVMValueRef lanes_from(Walk *w, LLVMValueRef a, LLVMValueRef b, int64_t from, int64_t n)
-{
-    LLVMValueRef mask[LOOP_LANES * MOST_IN_STEP];
-    for (int k = 0; k < n; k++) mask[k] = place(w, (unsigned)(from + k));
-    return LLVMBuildShuffleVector(w->b, a, b, LLVMConstVector(mask, (unsigned)n), "");
-}
-
-static LLVMValueRef joined(Walk *w, const LoopReg *r, uint32_t dims, int64_t from, int64_t points)
-{
-    go_to(w, dims, from);
-    if (points == 1) return value_of(w, r, true);
-    LLVMValueRef a = joined(w, r, dims, from, points / 2), b = joined(w, r, dims, from + points / 2, points / 2);
-    return lanes_from(w, a, b, 0, LOOP_LANES * points);
-}
-
-static void in_step(Walk *w, const LoopIns *i)
-{
-    int64_t points = points_of(w, i->result->dims);
-    LLVMValueRef x = joined(w, i->arg[0], i->result->dims, 0, points), y = llvm_row(&w->math, i, i->arg[0]->elem, &x);
-    for (int64_t p = 0; p < points; p++) {
-        go_to(w, i->result->dims, p);
-        set_value(w, i->result, lanes_from(w, y, y, p * LOOP_LANES, LOOP_LANES));
+    uint32_t dims = i->result->dims;
+    int64_t step = in_step(w, dims);
+    for (int64_t p = 0; p < points_of(w, dims); p += step) {
+        LLVMValueRef x = joined(w, i->arg[0], dims, p, step);
+        set_joined(w, i->result, p, step, llvm_row(&w->math, i, i->arg[0]->elem, &x));
     }
 }
 
@@ -737,16 +762,17 @@ static void walk_ins(Walk *w, const LoopIns *i)
 {
     switch (i->op) {
     case LOOP_st:    each_point(w, i, loop_index_dims(&i->at), store); break;
-    case LOOP_ahead: each_point(w, i, loop_index_dims(&i->at), ahead); break;
+    case LOOP_ahead:
+    case LOOP_fetch: each_point(w, i, loop_index_dims(&i->at), hint); break;
     case LOOP_turn:  each_point(w, i, i->result->dims & ~(1u << i->n), turn); break;
-    case LOOP_draw:  each_point(w, i, i->result->dims, draw); break;
+    case LOOP_draw:  draw(w, i); break;
     case LOOP_call:  call_routine(w, i); break;
     case LOOP_for:
     case LOOP_do:    loop(w, i); break;
     case LOOP_when:  when(w, i); break;
     case LOOP_block: walk_body(w, i->body); break;
     case LOOP_row:
-        if (is_in_step(w, i)) in_step(w, i);
+        if (loop_is_short(i->row, i->result->elem) && !w->math.calls) short_row(w, i);
         else each_point(w, i, i->result->dims, put_value);
         break;
     default:         each_point(w, i, i->result->dims, put_value); break;

@@ -389,9 +389,9 @@ static bool rule_store(Verifier *v, const LoopIns *i)
     return turns_apart(v, i, i->buffer, &i->at) && one_to_one(v, &i->at, v->nest->buffers.v[i->buffer].local);
 }
 
-static bool rule_ahead(Verifier *v, const LoopIns *i)
+static bool rule_hint(Verifier *v, const LoopIns *i)
 {
-    if (loop_index_dims(&i->at) >> LOOP_L & 1) return fail(v, "ahead: of lanes");
+    if (loop_index_dims(&i->at) >> LOOP_L & 1) return fail(v, "%s: of lanes", name_of(i));
     return place_rule(v, i->buffer, &i->at);
 }
 
@@ -528,7 +528,8 @@ static bool ins_rule(Verifier *v, const LoopIns *i)
     case LOOP_frame: return rule_frame(v, i);
     case LOOP_ld: return rule_load(v, i);
     case LOOP_st: return rule_store(v, i);
-    case LOOP_ahead: return rule_ahead(v, i);
+    case LOOP_ahead:
+    case LOOP_fetch: return rule_hint(v, i);
     case LOOP_lanes16: return rule_lanes(v, i);
     case LOOP_turn: return rule_turn(v, i);
     case LOOP_draw: return rule_draw(v, i);

@@ -339,7 +339,7 @@ struct Data {
 };
 
 struct Compare {
-    const char *name;
+    const char *name, *index;                               /* index: of the loops that it is declared in, "[kl]"; NULL: made by no declaration */
     Closure    *closure;                                    /* its scope holds parameters and members */
     bool        owing;                                      /* what it requires is known to a run alone, and watched in the statements that use it */
     const struct Changed *changed;                          /* by `with`, the last time; NULL: never */
@@ -355,7 +355,7 @@ typedef struct Changed {
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 enum { SEEN_PLACES = 1024 };
-/* A number that a net has given. part: the field of a record that it is, else "". given: the values that it is of; x: NULL where it is known now, and then text, or
+/* A number or tensor that a net has given. part: the field of a record that it is, else "". given: the values that it is of; x: NULL where it is known now, and then text, or
  * where it is none. */
 typedef struct Given { IrVal *x; const char *text; } Given;
 typedef struct Answer { const Player *net; const char *part; IrVal *v; const Given *given; int n; } Answer;
@@ -432,7 +432,7 @@ struct Lower {
     ARRAY(StateOf) program_state;                           /* by slot: of states that no player owns, who changes them */
     int           inside;                                   /* how many blocks of the schedule the place is in */
     int           step_slot;
-    const Ast    *standing;                                 /* the data statement that is being lowered where it stands; NULL: none */
+    const Ast    *standing;                                 /* the data or compare statement that is being lowered where it stands; NULL: none */
     int           depth, n_evals;
     Unrolled     *unrolled;                                     /* of the outermost loop around that is unrolled for its derivatives; NULL: none */
     int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */

@@ -50,8 +50,10 @@ typedef struct GameReach { const char *player; ReachKind kind; Span at; } GameRe
 typedef struct GamePush {                                  /* what the player gains by, wherever it is */
     const char *net, *part, *draws;                         /* the value of the net, of its record's .part, else "", at draws of that */
     int         way;                                        /* 1: a higher one; -1: a lower one; 0: that is not the same everywhere, or not known */
+    bool        many;                                       /* the value is a tensor: of all its elements */
     bool        moved;                                      /* the draws, too: by the slope that reaches the player through them */
 } GamePush;
+typedef struct GameAsked { Span at; const char *text; } GameAsked;              /* an `if` or `repeat`, and its condition or count, which is known while it runs */
 typedef struct GameSaid { const char *name, *doc; } GameSaid;                   /* a function that a loss is made of, and the comment above it */
 
 typedef struct GameMove {
@@ -71,7 +73,10 @@ typedef struct GameMove {
     bool         apart;                                     /* but for terms that the parameters of one of both alone change */
 } GameMove;
 
-typedef struct GameMember { const char *name, *formula, *doc, *estimate, *value; } GameMember;   /* value: of one that is known when the program is compiled; NULL: not so */
+typedef struct GameMember {
+    const char *name, *formula, *doc, *estimate, *value;    /* value: of one that is known when the program is compiled; NULL: not so */
+    bool        used;                                       /* a formula that is shown has it */
+} GameMember;
 typedef struct GameCompare {
     const char *name, *made, *stands, *doc;                 /* as the program makes it; "p is ring, q is G"; what the library says of it */
     const char *of, *changed;                               /* its definition's name; the members that `with` has changed, "critic, estimate", else "" */
@@ -94,6 +99,7 @@ typedef struct LowerResult {
     GamePlayer *player;  int n_players;
     GameMove   *move;    int n_moves;                       /* of LowerOptions.told, and the next */
     GameCompare *compare; int n_compares;                   /* that losses and reports are of */
+    GameAsked  *asked;   int n_asked;
     const char **net;    int n_nets;                        /* nets that it declares there */
     const char **model;  int n_models;                      /* implicit and prescribed models and distributions that the program declares at its top */
     const char **compared;  int n_compared;                 /* comparisons with a name that it declares there */

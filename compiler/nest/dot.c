@@ -104,7 +104,7 @@ static void rolled_epilogue(Nest *n, const DotTile *t, LoopIndex from, int rows)
         side[i] = nest_par(n, c->side[i].count);
         cell.side[i] = nest_counter(side[i]);
     }
-    NestRows r = nest_rows(n, n->k->epilogue, rows, loop_at(rows));
+    NestRows r = nest_rows(n, nest_in_step(n, n->k->epilogue, rows), loop_at(0), loop_at(rows), false);
     LoopIndex at = local_cell(n, c, &cell, r.row, rows);
     cell.row = loop_plus(&n->b, from, r.row);
     stand_at(n, t, &cell);

@@ -365,6 +365,14 @@ static LoopReg *read_slot(Nest *n, const IrNode *node, const Index *at)
     return nest_load(n, &m, t, at);
 }
 
+static LoopReg *made_again(Nest *n, const IrVal *v, const Index *at)
+{
+    LoopReg *r = v->def->op == IR_pad ? nest_pad(n, v->def, at) : nest_row(n, v->def, at);
+    if (!n->keeps || !at->own || v->id >= n->n_reg) return r;
+    array_push(n->arena, &n->kept, v->id);
+    return n->reg[v->id] = r;
+}
+
 LoopReg *nest_value(Nest *n, const IrVal *v, const Index *start)
 {
     Index at = *start;
@@ -372,7 +380,7 @@ LoopReg *nest_value(Nest *n, const IrVal *v, const Index *start)
         v = kernel_resolve(n->p, v);
         if (at.own && v->id < n->n_reg && n->reg[v->id]) return n->reg[v->id];
         const IrNode *node = v->def;
-        if (kernel_remade(n->p, v)) return nest_row(n, node, &at);
+        if (kernel_remade(n->p, v)) return made_again(n, v, &at);
         if (!node || !kernel_inline(node)) {
             const KMem *m = kernel_value(n->p, v)->mem;
             if (!m) BUG("nest: %%%u has no memory", v->id);

@@ -3,6 +3,7 @@
 #include "base/bug.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
@@ -48,16 +49,16 @@ static LoopReg *gather_row(Nest *n, const IrNode *node)
 }
 
 /* Beside the operand, or in a gap between its elements: the filling. */
-static LoopReg *pad_row(Nest *n, const IrNode *node)
+LoopReg *nest_pad(Nest *n, const IrNode *node, const Index *own)
 {
     const IrType *to = &node->result[0].type, *from = &node->arg[0]->type;
-    Index own = nest_own_index(n, &node->result[0]), at = nest_sub_index(to, &own, from);
+    Index at = nest_sub_index(to, own, from);
     LoopReg *fill = ir_is_real(to->elem) ? loop_const(&n->b, to->elem, node->attr->value) : loop_int(&n->b, to->elem, node->attr->n);
     at.own = at.is_flat = false;
     if (ir_dims_size(from) == 0) return fill;
     LoopReg *in = NULL, *zero = loop_int(&n->b, IR_I64, 0);
     for (int d = 0; d < from->rank; d++) {
-        Ix x = ix_add(n, own.dim[d], -node->attr->lo.v[d]);
+        Ix x = ix_add(n, own->dim[d], -node->attr->lo.v[d]);
         int64_t gap = node->attr->interior.v[d] + 1;
         LoopReg *v = loop_index(&n->b, &x.at);
         LoopReg *ok = loop_op2(&n->b, LOOP_inside, v, loop_int(&n->b, IR_I64, (from->dim[d] - 1) * gap + 1));
@@ -107,8 +108,12 @@ static LoopIndex sink_offset(Nest *n, const KAccum *a, const Index *at)
 {
     if (n->is_flat) return loop_times(n->flat, K_LANES);
     const IrType *t = &a->node->result[0].type;
+    const IrInts *gone = &a->node->attr->dims;
     LoopIndex off = loop_at(0);
-    for (int i = 0; i < t->rank; i++) off = loop_plus(&n->b, off, loop_times(at->dim[i].at, a->lanes->dim[i]));
+    for (int i = 0, g = 0, kept = 0; i < a->node->arg[0]->type.rank; i++) {
+        if (g < gone->n && gone->v[g] == i) g++;
+        else off = loop_plus(&n->b, off, loop_times(at->dim[i].at, a->lanes->dim[kept++]));
+    }
     for (int i = 0; i < t->axes.n; i++) off = loop_plus(&n->b, off, loop_times(at->axis[i].at, a->lanes->axis[i]));
     return off;
 }
@@ -117,6 +122,7 @@ static void sink(Nest *n, const KAccum *a)
 {
     const IrVal *x = a->node->arg[0];
     Index own = nest_own_index(n, x), at = nest_sub_index(&x->type, &own, &a->node->result[0].type);
+    memcpy(at.dim, own.dim, sizeof at.dim);
     LoopReg *v = loop_convert(&n->b, a->elem, nest_value(n, x, &own));
     LoopIndex off = loop_plus(&n->b, sink_offset(n, a, &at), nest_lanes(n));
     int lanes = nest_base(n, a->lanes);
@@ -131,14 +137,15 @@ static LoopReg *member(Nest *n, const IrNode *node)
     const KValue *v = kernel_value(n->p, &node->result[0]);
     if (v->accum) return combine(n, node, v->accum);
     if (node->op == IR_gather) return gather_row(n, node);
-    if (node->op == IR_pad) return pad_row(n, node);
     Index own = nest_own_index(n, &node->result[0]);
+    if (node->op == IR_pad) return nest_pad(n, node, &own);
     return nest_row(n, node, &own);
 }
 
 static void map_body(Nest *n)
 {
     KKernel *k = n->k;
+    n->keeps = true;
     for (int i = 0; i < k->nodes.n; i++) n->reg[k->nodes.v[i]->result[0].id] = member(n, k->nodes.v[i]);
     for (int i = 0; i < k->stores.n; i++) {
         const IrVal *v = k->stores.v[i].val;
@@ -147,6 +154,8 @@ static void map_body(Nest *n)
     }
     for (int i = 0; i < k->sinks.n; i++) sink(n, k->sinks.v[i]);
     for (int i = 0; i < k->nodes.n; i++) n->reg[k->nodes.v[i]->result[0].id] = NULL;
+    for (; n->kept.n; n->kept.n--) n->reg[n->kept.v[n->kept.n - 1]] = NULL;
+    n->keeps = false;
 }
 
 void nest_map_on(Nest *n, KKernel *map, const IrVal *v, LoopReg *value)

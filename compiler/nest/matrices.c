@@ -15,6 +15,8 @@ typedef struct Code {
     bool    has_panel;
     unsigned align;                                         /* of what is read as it lies, and of the result */
     int64_t held;                                           /* k of a panel */
+    const IrNode *conv;                                     /* or NULL */
+    NestTaps taps[4];                                       /* of each window, where the tile stands; of its first place */
 } Code;
 
 static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
@@ -104,6 +106,21 @@ static LoopReg *step(Nest *n, const Code *c, const Dims *d, LoopIndex row, LoopI
     return loop_fma(&n->b, rows, loop_load(&n->b, lies ? c->x : c->panel, &x, lies ? c->align : 4 * cell), acc);
 }
 
+static LoopReg *chain(Nest *n, const Code *c, const Dims *d, int depth, LoopIndex row, LoopIndex lane, LoopReg *acc);
+
+/* The taps of a window, and all of the chain at each. */
+static LoopReg *taps(Nest *n, const Code *c, const Dims *d, int w, LoopIndex row, LoopIndex lane, int64_t by, LoopReg *acc)
+{
+    const NestTaps *t = &c->taps[w];
+    const KLoop *k = &c->m->chain.v[w];
+    bool kernel = c->m->side == 1;                          /* has the lanes */
+    LoopIns *l = nest_fold(n, loop_at(0), loop_of(t->count), 1, acc);
+    LoopIndex i = nest_counter(l), step_k = plus(n, t->k, loop_times(i, t->step_k)), step_i = plus(n, t->i, loop_times(i, t->step_i));
+    row = plus(n, row, loop_times(kernel ? step_i : step_k, k->row));
+    lane = plus(n, lane, loop_times(kernel ? step_k : step_i, by));
+    return nest_end_fold(n, l, chain(n, c, d, w + 1, row, lane, &l->body->carry[0]));
+}
+
 /* All of the chain; lane: in the operand, or in the panel. */
 static LoopReg *chain(Nest *n, const Code *c, const Dims *d, int depth, LoopIndex row, LoopIndex lane, LoopReg *acc)
 {
@@ -112,6 +129,7 @@ static LoopReg *chain(Nest *n, const Code *c, const Dims *d, int depth, LoopInde
     int64_t by = K_LANES;
     for (int i = depth + 1; i < k->n; i++) by *= k->v[i].extent;
     if (!c->has_panel) by = k->v[depth].lane;
+    if (depth < c->m->n_windows) return taps(n, c, d, depth, row, lane, by, acc);
     LoopIndex from = loop_at(0), to = depth == k->n - 1 ? loop_of(loop_word(&n->b, k->v[depth].extent)) : loop_at(k->v[depth].extent);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, true, &acc, 1);
     LoopIndex i = nest_counter(l), along = plus(n, row, loop_times(i, k->v[depth].row));
@@ -170,6 +188,45 @@ static LoopIndex before(Nest *n, LoopIndex x, LoopIndex end, int64_t size)
 /* No panel is filled by each tile. */
 static bool is_apart(const Code *c) { return !c->has_panel || c->m->whole; }
 
+static At at_place(Nest *n, Code *c, int w, At at, LoopIndex place)
+{
+    const IrWindow *win = &c->conv->attr->windows[w];
+    c->taps[w] = nest_taps(n, win, c->conv->arg[0]->type.dim[win->a], c->conv->arg[1]->type.dim[win->b], place);
+    at.out = plus(n, at.out, loop_times(place, c->m->window[w].out));
+    return at;
+}
+
+/* The places of the last window: those that have the same taps as tiles, then those at the borders one by one. */
+static void all_places(Nest *n, const Code *c, At at)
+{
+    int w = c->m->n_windows - 1;
+    const IrWindow *win = &c->conv->attr->windows[w];
+    NestAlike a = nest_alike(win, c->conv->arg[0]->type.dim[win->a], c->conv->arg[1]->type.dim[win->b], c->m->row.extent);
+    KMatrices m = *c->m;
+    Code part = *c;
+    int64_t alike = a.to - a.from, passed = alike * a.period;
+    part.m = &m;
+    m.row.row = a.step * m.chain.v[w].row;
+    m.row.out *= a.period;
+    if (alike) {
+        LoopIns *r = nest_turns(n, is_apart(c), loop_at(0), loop_at(a.period), 1, false);
+        part.rows = (int)(c->rows < alike ? c->rows : alike);
+        bool earlier = alike % part.rows;
+        LoopIns *l = nest_turns(n, is_apart(c) && !earlier, loop_at(a.from), loop_at(a.to), part.rows, true);
+        LoopIndex first = nest_counter(l);
+        if (earlier) first = before(n, first, loop_at(a.to), part.rows);
+        tile(n, &part, at_place(n, &part, w, at, plus(n, loop_times(first, a.period), nest_counter(r))));
+        nest_end(n, l);
+        nest_end(n, r);
+    }
+    LoopIns *rest = nest_turns(n, is_apart(c), loop_at(0), loop_at(c->m->row.extent - passed), 1, false);
+    LoopReg *i = rest->body->counter, *behind = loop_binary(&n->b, IR_add, i, loop_int(&n->b, IR_I64, passed));
+    LoopReg *front = loop_compare(&n->b, IR_LT, i, loop_int(&n->b, IR_I64, a.from * a.period));
+    part.rows = 1;
+    tile(n, &part, at_place(n, &part, w, at, loop_of(loop_select(&n->b, front, i, behind))));
+    nest_end(n, rest);
+}
+
 static void all_rows(Nest *n, const Code *c, int depth, At at, Span rows)
 {
     const KMatrices *m = c->m;
@@ -179,6 +236,7 @@ static void all_rows(Nest *n, const Code *c, int depth, At at, Span rows)
         nest_end(n, l);
         return;
     }
+    if (m->places) { all_places(n, c, at); return; }
     bool earlier = m->row.extent % c->rows || m->row_units > 1;
     LoopIns *l = nest_turns(n, is_apart(c) && !earlier, rows.from, rows.to, c->rows, true);
     LoopIndex first = nest_counter(l);
@@ -187,14 +245,26 @@ static void all_rows(Nest *n, const Code *c, int depth, At at, Span rows)
     nest_end(n, l);
 }
 
-static void unit(Nest *n, const Code *c, LoopIndex which)
+static void unit(Nest *n, const Code *code, LoopIndex which)
 {
+    Code own = *code, *c = &own;
     const KMatrices *m = c->m;
     At at = {loop_at(m->at[0]), loop_at(m->at[1]), loop_at(0)};
     Span rows = part_of(n, nest_rest(n, which, m->row_units), m->row_units, K_ROW_UNIT, m->row.extent);
     which = nest_quot(n, which, m->row_units);
     Span lanes = part_of(n, nest_rest(n, which, m->lane_units), m->lane_units, K_LANES * m->group, m->lanes.extent);
     which = nest_quot(n, which, m->lane_units);
+    Span places = {loop_at(0), loop_at(0)};
+    if (m->window_units) {
+        LoopIndex part = nest_rest(n, which, m->window_units);
+        which = nest_quot(n, which, m->window_units);
+        places = part_of(n, part, m->window_units, (m->window[0].extent + m->window_units - 1) / m->window_units, m->window[0].extent);
+    }
+    for (int i = m->n_windows - m->places - 1; i >= (m->window_units ? 1 : 0); i--) {
+        bool last = !i && !m->outer.n;                      /* whatever is left of `which` */
+        at = at_place(n, c, i, at, last ? which : nest_rest(n, which, m->window[i].extent));
+        if (!last) which = nest_quot(n, which, m->window[i].extent);
+    }
     for (int i = m->outer.n - 1; i >= 0; i--) {
         at = moved(n, at, &m->outer.v[i], i ? nest_rest(n, which, m->outer.v[i].extent) : which);
         if (i) which = nest_quot(n, which, m->outer.v[i].extent);
@@ -206,7 +276,9 @@ static void unit(Nest *n, const Code *c, LoopIndex which)
     if (earlier) first = before(n, first, lanes.to, each);
     at = moved(n, at, &m->lanes, first);
     if (c->has_panel && m->whole) fill(n, c, at.lane, NULL, NULL);
-    all_rows(n, c, 0, at, rows);
+    LoopIns *w = m->window_units ? nest_turns(n, is_apart(c), places.from, places.to, 1, false) : NULL;
+    all_rows(n, c, 0, w ? at_place(n, c, 0, at, nest_counter(w)) : at, rows);
+    if (w) nest_end(n, w);
     nest_end(n, l);
 }
 
@@ -234,6 +306,7 @@ void nest_matrices(Nest *n)
     choose_tile(n, &c);
     c.align = (unsigned)ir_elem_bytes(c.elem);
     n->lanes = c.width;
+    c.conv = m->n_windows ? n->k->nodes.v[0] : NULL;
     c.x = nest_base(n, m->from[0]);
     c.w = nest_base(n, m->from[1]);
     c.out = nest_base(n, n->k->stores.v[0].mem);

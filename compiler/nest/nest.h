@@ -43,6 +43,8 @@ typedef struct Nest {
     uint32_t       block;                                   /* the dims of blocks that the kernel stands in */
     LoopReg      **reg;                                     /* by IrVal.id: values of this turn of the loop */
     uint32_t       n_reg;
+    bool           keeps;                                   /* what is made again at the kernel's own place stays in reg, */
+    ARRAY(uint32_t) kept;                                   /* and is forgotten with these */
 } Nest;
 
 /* Builds a kernel's nest; b.nest and b.words are the answer. `rows`: of a register tile on the target. */
@@ -85,14 +87,17 @@ void      nest_store(Nest *n, const KMem *m, const IrType *t, const Index *at, L
 void      nest_ahead(Nest *n, const KMem *m, const IrType *t, const Index *at);       /* what is read and stored there soon: one number of the line */
 LoopReg  *nest_value(Nest *n, const IrVal *v, const Index *at);
 LoopReg  *nest_key(Nest *n, int stream);
+LoopReg  *nest_pad(Nest *n, const IrNode *node, const Index *at);
 LoopReg  *nest_row(Nest *n, const IrNode *node, const Index *at);   /* an element-wise row at an index: its operands asked for there */
 
 /* ---- the kernel's space: lanes of samples in tiled steps, along the last component in uniform ones */
 void nest_over_space(Nest *n, void (*body)(Nest *n));
 LoopIns *nest_component(Nest *n, int comp, int64_t extent); /* its loop: in order where a sum over samples adds it up, or each turn uses the kernel's memory */
-/* Rows in any order: several side by side where kernel k has elementary functions, so that their instructions are in step. `to`: how many, in a register */
+/* Rows in any order, `together` side by side, so that their instructions are in step. */
 typedef struct NestRows { LoopIns *loop, *block; LoopIndex row; } NestRows;
-NestRows nest_rows(Nest *n, const KKernel *k, int64_t extent, LoopIndex to);
+NestRows nest_rows(Nest *n, int together, LoopIndex from, LoopIndex to, bool sure);
+int  nest_in_step(const Nest *n, const KKernel *k, int64_t extent);    /* how many of so many rows, by k's elementary functions */
+bool nest_has_wide_registers(const Nest *n);                /* 32 of 16 lanes */
 void nest_end_rows(Nest *n, const NestRows *r);
 void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at a time */
 void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up to so many of the last component side by side, in n->block */

@@ -309,14 +309,23 @@ static IrElem sum_elem(const IrNode *node)
     return t->rank == 0 && t->axes.n == 0 && ir_is_real(t->elem) ? IR_F64 : t->elem;
 }
 
+/* Dims d.. that are added up, too. */
+static LoopReg *sum_dims_from(Nest *n, const IrNode *node, int d, Index *at, LoopReg *acc)
+{
+    const IrInts *gone = &node->attr->dims;
+    if (d == gone->n) return nest_add(n, acc, loop_convert(&n->b, sum_elem(node), nest_value(n, node->arg[0], at)));
+    LoopIns *l = nest_fold(n, loop_at(0), loop_at(node->arg[0]->type.dim[gone->v[d]]), 1, acc);
+    at->dim[gone->v[d]] = ix(nest_counter(l));
+    return nest_end_fold(n, l, sum_dims_from(n, node, d + 1, at, &l->body->carry[0]));
+}
+
 static LoopReg *sum_term(Nest *n, const IrNode *node, int pair, const Samples *s, LoopReg *acc)
 {
-    const IrType *t = &node->arg[0]->type;
-    Index own = nest_own_index(n, &node->result[0]), at = shared_axes(n, node, t);
-    for (int i = 0; i < t->rank; i++) at.dim[i] = own.dim[i];
-    at = with_samples(at, t, s);
+    bool gone[IR_MAX_RANK] = {0};
+    for (int i = 0; i < node->attr->dims.n; i++) gone[node->attr->dims.v[i]] = true;
+    Index at = with_samples(at_kept_dims(n, node, gone), &node->arg[0]->type, s);
     (void)pair;
-    return nest_add(n, acc, loop_convert(&n->b, sum_elem(node), nest_value(n, node->arg[0], &at)));
+    return sum_dims_from(n, node, 0, &at, acc);
 }
 
 /* ---- maxima ----------------------------------------------------------------------------------------------------- */

@@ -11,8 +11,12 @@ static bool in_any_order(const Nest *n) { return !n->k->mem; }
 static bool is_summed(const KKernel *k, int comp)
 {
     int axis = k->space.comp[comp].axis;
-    for (int i = 0; i < k->sinks.n && axis >= 0; i++)
-        if (ir_axes_has(k->sinks.v[i]->node->attr->over, axis)) return true;
+    for (int i = 0; i < k->sinks.n; i++) {
+        const IrNode *sum = k->sinks.v[i]->node;
+        if (axis >= 0 && ir_axes_has(sum->attr->over, axis)) return true;
+        for (int d = 0; d < sum->attr->dims.n; d++)
+            if (axis < 0 && sum->arg[0]->type.axes.n + sum->attr->dims.v[d] == comp) return true;
+    }
     return false;
 }
 
@@ -26,26 +30,29 @@ LoopIns *nest_component(Nest *n, int comp, int64_t extent)
     return nest_turns(n, is_par(n, comp), loop_at(0), loop_at(extent), 1, false);
 }
 
+bool nest_has_wide_registers(const Nest *n) { return n->lanes > 1 && n->rows >= 12; }     /* a tile's rows: see llvm/targets.def */
+
 /* An elementary function is a chain of dependent instructions, and a processor that looks ahead sees three or four rows of them. Four rows in step
  * wait less; more take more registers than there are. */
-static int in_step(const Nest *n, const KKernel *k, int64_t extent)
+int nest_in_step(const Nest *n, const KKernel *k, int64_t extent)
 {
-    enum { REGISTERS = 12, MOST = 4, MOST_FUNCTIONS = 8, MOST_MEMBERS = 64 };   /* a tile of 12 rows: a machine of 32 registers of 16 lanes */
+    enum { MOST = 4, MOST_FUNCTIONS = 8, MOST_MEMBERS = 64 };
     int functions = 0;
+    for (int i = 0; i < k->space.n; i++)
+        if (!k->space.comp[i].extent) return 1;             /* no index knows a row of nothing */
     for (int i = 0; i < k->nodes.n; i++) functions += loop_is_short(k->nodes.v[i]->op, k->nodes.v[i]->result[0].type.elem);
-    if (!functions || n->rows < REGISTERS || n->lanes == 1) return 1;
+    if (!functions || !nest_has_wide_registers(n)) return 1;
     int rows = MOST;
     while (rows > 1 && (extent % rows || rows * functions > MOST_FUNCTIONS || rows * k->nodes.n > MOST_MEMBERS)) rows /= 2;
     return rows;
 }
 
-NestRows nest_rows(Nest *n, const KKernel *k, int64_t extent, LoopIndex to)
+NestRows nest_rows(Nest *n, int together, LoopIndex from, LoopIndex to, bool sure)
 {
-    int rows = in_step(n, k, extent);
-    NestRows r = {.loop = nest_turns(n, true, loop_at(0), to, rows, extent > 0)};
+    NestRows r = {.loop = nest_turns(n, true, from, to, together, sure)};
     r.row = nest_counter(r.loop);
-    if (rows == 1) return r;
-    r.block = loop_block(&n->b, rows);
+    if (together == 1) return r;
+    r.block = loop_block(&n->b, together);
     n->block = 1u << r.block->n;
     r.row = loop_plus(&n->b, r.row, loop_of(loop_dim(&n->b, (int)r.block->n)));
     return r;
@@ -79,7 +86,7 @@ static void components(Nest *n, int i, Body body)
     }
     int64_t extent = s->comp[i].extent;
     if (is_par(n, i) && is_innermost(s, i)) {
-        NestRows r = nest_rows(n, n->k, extent, loop_at(extent));
+        NestRows r = nest_rows(n, nest_in_step(n, n->k, extent), loop_at(0), loop_at(extent), false);
         n->comp[i] = ix(r.row);
         components(n, i + 1, body);
         nest_end_rows(n, &r);
@@ -119,7 +126,7 @@ static void tiled(Nest *n, Body body)
     if (rest == 1) {
         at_flat(n, loop_at(0), body);
     } else if (rest) {
-        NestRows r = nest_rows(n, n->k, rest, loop_of(loop_word(&n->b, rest)));
+        NestRows r = nest_rows(n, nest_in_step(n, n->k, rest), loop_at(0), loop_of(loop_word(&n->b, rest)), true);
         at_flat(n, r.row, body);
         nest_end_rows(n, &r);
     }

@@ -2,8 +2,9 @@
  *
  * In:  what compiler/kernel/whole.c chose.   Out: a nest over units of UNIT rows, on all columns.
  * A tile is rows by 16 columns. A chain runs over a shard's samples as OUTER's does, in registers; what the shards gave stays in a local until
- * the rows of the tile are taken one by one: the tree, then the MAP kernel's rows. So many rows are walked for each block of columns that their operand stays
- * in the cache near the core. Start at nest_whole(). */
+ * the rows of the tile are taken one by one: the tree, then the MAP kernel's rows. That is while the chains of the next tile run, some with each panel of theirs:
+ * roots and divisions take long, and leave what multiplies and adds idle. Rows that write many values follow their own chains, as what they want would not stay near.
+ * So many rows are walked for each block of columns that their operand stays in the cache near the core. Start at nest_whole(). */
 #include "compiler/nest/nest.h"
 
 typedef struct Pair {
@@ -15,7 +16,9 @@ typedef struct Code {
     IrElem  elem;
     int64_t rows, columns, samples, shards, shard;          /* extents */
     int     pairs, height, local;
+    int64_t group;                                          /* blocks of columns that are near at once */
     Pair   *pair;
+    bool    wait;                                           /* do the rows of a tile come with the next one's chains? */
 } Code;
 
 static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
@@ -23,9 +26,68 @@ static LoopReg *reg_of(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
 static LoopIndex least(Nest *n, LoopIndex x, LoopReg *most) { return loop_of(nest_min(n, reg_of(n, x), most)); }
 static LoopReg *whole_number(Nest *n, int64_t x) { return loop_int(&n->b, IR_I64, x); }
 
-/* ---- chains ------------------------------------------------------------------------------------------------------ */
+typedef struct Tile {
+    LoopIndex first, block, row, nth;                       /* its first row, its block of columns; its rows in registers; which of the group's blocks */
+    LoopIndex sums;                                         /* of the local: what its shards gave, [shard][row][16 columns] */
+    LoopReg  *count;                                        /* samples of a panel; 0: there is no tile, only the one before it */
+    int64_t   columns;
+    int       height;
+} Tile;
 
-typedef struct Tile { LoopIndex first, block, row; int height; } Tile;  /* its first row, its block of columns; its rows in registers */
+typedef struct Waiting { LoopReg *first, *block, *sums, *rows; } Waiting;  /* the tile whose rows come next; `rows` of them, perhaps none */
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+static LoopReg *tree(Nest *n, const Code *c, LoopIndex cell, int height, unsigned align)
+{
+    LoopReg *v[8];
+    int64_t count = c->shards;
+    for (int64_t s = 0; s < count; s++) {
+        LoopIndex at = plus(n, cell, loop_at(s * height * K_LANES));
+        v[s] = loop_load(&n->b, c->local, &at, align);
+    }
+    for (; count > 1; count = (count + 1) / 2)
+        for (int64_t i = 0; i < (count + 1) / 2; i++) v[i] = 2 * i + 1 == count ? v[2 * i] : nest_add(n, v[2 * i], v[2 * i + 1]);
+    return v[0];
+}
+
+/* At one row of the tile, 16 columns or one. */
+static void at_row(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex row, LoopIndex lane, unsigned align)
+{
+    LoopIndex cell = plus(n, loop_of(o->sums), plus(n, loop_times(row, K_LANES), lane));
+    LoopReg *v = tree(n, c, cell, t->height, align);
+    n->comp[0] = ix(plus(n, loop_of(o->first), row));
+    n->comp[1] = ix(plus(n, loop_times(loop_of(o->block), K_LANES), lane));
+    nest_results(n, 0, v);
+    nest_map_on(n, n->k->epilogue, &n->k->nodes.v[0]->result[0], v);
+}
+
+static void rows_of(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex from, LoopIndex to)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIns *l = nest_par_from(n, from, to, 1);
+    LoopIndex row = nest_counter(l);
+    if (t->columns == K_LANES) {
+        at_row(n, c, t, o, row, nest_lanes(n), 64);
+    } else {
+        n->lanes = 1;
+        LoopIns *one = nest_par(n, t->columns);
+        at_row(n, c, t, o, row, nest_counter(one), cell);
+        nest_end(n, one);
+        n->lanes = K_LANES;
+    }
+    nest_end(n, l);
+}
+
+/* Of the tile before, as many rows as come to one panel of this one. */
+static void rows_before(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex sample)
+{
+    int64_t panels = (c->samples + K_LANES - 1) / K_LANES;
+    LoopReg *done = loop_binary(&n->b, IR_mul, reg_of(n, nest_quot(n, sample, K_LANES)), o->rows);
+    rows_of(n, c, t, o, nest_quot(n, loop_of(done), panels), nest_quot(n, plus(n, loop_of(done), loop_of(o->rows)), panels));
+}
+
+/* ---- chains ------------------------------------------------------------------------------------------------------ */
 
 /* What the rows of the tile read and write comes while the chains run: some of it with each panel, so that the panel's own numbers find a way. */
 static void look_ahead(Nest *n, const Code *c, const Tile *t, LoopIndex sample)
@@ -49,111 +111,116 @@ static void look_ahead(Nest *n, const Code *c, const Tile *t, LoopIndex sample)
     n->k = own;
 }
 
-/* Samples from..to of a pair; from is a panel's first. */
-static LoopReg *chain(Nest *n, const Code *c, const Pair *p, const Tile *t, LoopIndex from, LoopIndex to, LoopReg *acc)
+/* What the tiles below read of the rows' operand comes to the second cache: each tile of the group asks for some rows of what the next ones want. */
+static void fetch_below(Nest *n, const Code *c, const Pair *p, const Tile *t, LoopIndex sample)
+{
+    if (c->rows <= t->height) return;
+    int64_t each = (t->height + c->group - 1) / c->group, line = 64 / (int64_t)ir_elem_bytes(c->elem);
+    for (int64_t k = 0; k < each; k++) {
+        LoopIndex row = plus(n, plus(n, t->first, loop_at(t->height + k)), loop_times(t->nth, each));
+        LoopIndex from = plus(n, loop_times(sample, p->sample), loop_times(least(n, row, whole_number(n, c->rows - 1)), K_LANES));
+        for (int64_t at = 0; at < K_LANES; at += line) {
+            LoopIndex x = plus(n, from, loop_at(at));
+            loop_fetch(&n->b, p->a, &x);
+        }
+    }
+}
+
+/* Samples from..to of a pair; from is a panel's first. o: NULL, or the tile before. */
+static LoopReg *chain(Nest *n, const Code *c, const Pair *p, const Tile *t, const Waiting *o, LoopIndex from, LoopIndex to, LoopReg *acc)
 {
     unsigned cell = (unsigned)ir_elem_bytes(c->elem);
     LoopIns *panels = nest_fold(n, from, to, K_LANES, acc);
-    LoopIndex at = nest_counter(panels), count = loop_at(K_LANES);
-    if (c->samples % K_LANES) count = least(n, plus(n, to, loop_times(at, -1)), whole_number(n, K_LANES));
+    LoopIndex at = nest_counter(panels), count = loop_of(t->count);
+    if (c->samples % K_LANES) count = least(n, plus(n, to, loop_times(at, -1)), t->count);
     if (p == c->pair) look_ahead(n, c, t, at);
+    fetch_below(n, c, p, t, at);
     LoopReg *sum = &panels->body->carry[0];
     LoopIndex a = plus(n, loop_times(at, p->sample), loop_times(t->first, K_LANES)), b = plus(n, loop_times(t->block, p->block), loop_times(at, K_LANES)), zero = loop_at(0);
-    LoopIns *samples = loop_for(&n->b, &zero, &count, 1, true, &sum, 1);
+    LoopIns *samples = loop_for(&n->b, &zero, &count, 1, false, &sum, 1);
     LoopIndex i = nest_counter(samples);
     LoopIndex column = plus(n, plus(n, b, loop_times(i, K_LANES)), nest_lanes(n)), row = plus(n, plus(n, a, i), loop_times(t->row, K_LANES));
     LoopReg *y = loop_load(&n->b, p->b, &column, 64), *x = loop_load(&n->b, p->a, &row, cell);
-    return nest_end_fold(n, panels, nest_end_fold(n, samples, loop_fma(&n->b, x, y, &samples->body->carry[0])));
+    sum = nest_end_fold(n, samples, loop_fma(&n->b, x, y, &samples->body->carry[0]));
+    if (o && p == c->pair) rows_before(n, c, t, o, at);
+    return nest_end_fold(n, panels, sum);
 }
 
 /* Pairs take turns by blocks of 64 samples. */
-static LoopReg *shard(Nest *n, const Code *c, const Tile *t, LoopIndex from, LoopIndex to, LoopReg *acc)
+static LoopReg *shard(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex from, LoopIndex to, LoopReg *acc)
 {
-    if (c->pairs == 1) return chain(n, c, &c->pair[0], t, from, to, acc);
+    if (c->pairs == 1) return chain(n, c, &c->pair[0], t, o, from, to, acc);
     LoopIns *l = nest_fold(n, from, to, K_TILE, acc);
     LoopIndex at = nest_counter(l), end = least(n, plus(n, at, loop_at(K_TILE)), reg_of(n, to));
     LoopReg *sum = &l->body->carry[0];
-    for (int i = 0; i < c->pairs; i++) sum = chain(n, c, &c->pair[i], t, at, end, sum);
+    for (int i = 0; i < c->pairs; i++) sum = chain(n, c, &c->pair[i], t, o, at, end, sum);
     return nest_end_fold(n, l, sum);
 }
 
-/* Every shard's chains, to [shard][row][16 columns] of the local. */
-static void all_shards(Nest *n, const Code *c, LoopIndex first, LoopIndex which, int height)
+static void tile(Nest *n, const Code *c, Tile t, const Waiting *o)
 {
-    LoopIns *block = loop_block(&n->b, height), *l = nest_loop(n, c->shards);
-    Tile t = {first, which, loop_of(loop_dim(&n->b, (int)block->n)), height};
+    LoopIns *block = loop_block(&n->b, t.height), *l = nest_loop(n, c->shards);
+    t.row = loop_of(loop_dim(&n->b, (int)block->n));
     LoopIndex from = loop_times(nest_counter(l), c->shard), to = least(n, plus(n, from, loop_at(c->shard)), loop_word(&n->b, c->samples));
     LoopReg *zero = loop_over(&n->b, loop_zero(&n->b, c->elem), 1u << LOOP_L | 1u << block->n);
-    LoopIndex cell = plus(n, plus(n, loop_times(nest_counter(l), (int64_t)height * K_LANES), loop_times(t.row, K_LANES)), nest_lanes(n));
-    LoopReg *sum = shard(n, c, &t, from, to, zero);
+    LoopIndex cell = plus(n, loop_times(nest_counter(l), (int64_t)t.height * K_LANES), loop_times(t.row, K_LANES));
+    cell = plus(n, t.sums, plus(n, cell, nest_lanes(n)));
+    LoopReg *sum = shard(n, c, &t, o, from, to, zero);
     loop_store(&n->b, c->local, &cell, sum, 64);
     nest_end(n, l);
     loop_close(&n->b, block);
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------- */
-
-static LoopReg *tree(Nest *n, const Code *c, LoopIndex cell, int height, unsigned align)
-{
-    LoopReg *v[8];
-    int64_t count = c->shards;
-    for (int64_t s = 0; s < count; s++) {
-        LoopIndex at = plus(n, cell, loop_at(s * height * K_LANES));
-        v[s] = loop_load(&n->b, c->local, &at, align);
-    }
-    for (; count > 1; count = (count + 1) / 2)
-        for (int64_t i = 0; i < (count + 1) / 2; i++) v[i] = 2 * i + 1 == count ? v[2 * i] : nest_add(n, v[2 * i], v[2 * i + 1]);
-    return v[0];
-}
-
-/* At one row of the tile, 16 columns or one. */
-static void at_row(Nest *n, const Code *c, LoopIndex first, LoopIndex row, LoopIndex column, LoopIndex lane, int height, unsigned align)
-{
-    LoopReg *v = tree(n, c, plus(n, loop_times(row, K_LANES), lane), height, align);
-    n->comp[0] = ix(plus(n, first, row));
-    n->comp[1] = ix(plus(n, column, lane));
-    nest_results(n, 0, v);
-    nest_map_on(n, n->k->epilogue, &n->k->nodes.v[0]->result[0], v);
-}
-
-static void tile(Nest *n, const Code *c, LoopIndex first, LoopIndex which, int height, int64_t columns)
-{
-    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
-    LoopIndex column = loop_times(which, K_LANES);
-    all_shards(n, c, first, which, height);
-    LoopIns *l = nest_par(n, height);
-    LoopIndex row = nest_counter(l);
-    if (columns == K_LANES) {
-        at_row(n, c, first, row, column, nest_lanes(n), height, 64);
-    } else {
-        n->lanes = 1;
-        LoopIns *one = nest_par(n, columns);
-        at_row(n, c, first, row, column, nest_counter(one), height, cell);
-        nest_end(n, one);
-        n->lanes = K_LANES;
-    }
-    nest_end(n, l);
-}
-
 /* Blocks of columns from..to: of each tile's rows one after another, which is how the rows of the result lie in memory. */
-static void blocks_of(Nest *n, const Code *c, LoopIndex first, LoopIndex last, LoopIndex from, LoopIndex to, int height, int64_t columns)
+static void blocks_at_once(Nest *n, const Code *c, LoopIndex first, LoopIndex last, LoopIndex from, LoopIndex to, int height, int64_t columns)
 {
+    LoopReg *zero = whole_number(n, 0);
     LoopIns *rows = nest_par_from(n, first, last, height), *blocks = nest_par_from(n, from, to, 1);
-    tile(n, c, nest_counter(rows), nest_counter(blocks), height, columns);
+    Tile t = {.first = nest_counter(rows), .block = nest_counter(blocks), .nth = plus(n, nest_counter(blocks), loop_times(from, -1)), .height = height, .columns = columns};
+    t.count = whole_number(n, K_LANES);
+    tile(n, c, t, NULL);
+    rows_of(n, c, &t, &(Waiting){rows->body->counter, blocks->body->counter, zero, zero}, loop_at(0), loop_at(height));
     nest_end(n, blocks);
     nest_end(n, rows);
+}
+
+/* The same, the rows of each tile with the next one's chains. The last turn has no tile of its own. */
+static void blocks_in_turn(Nest *n, const Code *c, LoopIndex first, LoopIndex last, LoopIndex from, LoopIndex to, int height, int64_t columns)
+{
+    int64_t size = c->shards * height * K_LANES;
+    LoopReg *zero = whole_number(n, 0), *init[4] = {reg_of(n, first), reg_of(n, from), zero, zero};
+    LoopIndex beyond = plus(n, last, loop_at(1));
+    LoopIns *rows = loop_for(&n->b, &first, &beyond, height, false, init, 4);
+    LoopReg *is = loop_compare(&n->b, IR_LT, rows->body->counter, reg_of(n, last)), *carry[4];
+    LoopIndex at = least(n, nest_counter(rows), reg_of(n, plus(n, last, loop_at(-height))));
+    LoopIndex end = loop_of(loop_select(&n->b, is, reg_of(n, to), reg_of(n, plus(n, from, loop_at(1)))));
+    for (int i = 0; i < 4; i++) carry[i] = &rows->body->carry[i];
+    LoopIns *blocks = loop_for(&n->b, &from, &end, 1, true, carry, 4);
+    for (int i = 0; i < 4; i++) carry[i] = &blocks->body->carry[i];
+    Tile t = {.first = at, .block = nest_counter(blocks), .nth = plus(n, nest_counter(blocks), loop_times(from, -1)), .height = height, .columns = columns};
+    t.count = loop_select(&n->b, is, whole_number(n, K_LANES), zero);
+    t.sums = plus(n, loop_at(size), loop_times(loop_of(carry[2]), -1));
+    tile(n, c, t, &(Waiting){carry[0], carry[1], carry[2], carry[3]});
+    LoopReg *next[4] = {reg_of(n, at), blocks->body->counter, reg_of(n, t.sums), whole_number(n, height)};
+    loop_end_for(&n->b, blocks, next);
+    for (int i = 0; i < 4; i++) carry[i] = &blocks->result[i];
+    loop_end_for(&n->b, rows, carry);
+}
+
+static void blocks_of(Nest *n, const Code *c, LoopIndex first, LoopIndex last, LoopIndex from, LoopIndex to, int height, int64_t columns)
+{
+    (c->wait ? blocks_in_turn : blocks_at_once)(n, c, first, last, from, to, height, columns);
 }
 
 /* Rows first..last on all columns, so many at a time that what is read for them stays in a cache of the core. */
 static void all_columns(Nest *n, const Code *c, LoopIndex first, LoopIndex last, int height)
 {
-    enum { NEAR = 1 << 16 };                                /* numbers */
-    int64_t blocks = c->columns / K_LANES, rest = c->columns % K_LANES, group = NEAR / (c->samples * c->pairs * K_LANES);
+    int64_t blocks = c->columns / K_LANES, rest = c->columns % K_LANES;
     LoopIndex end = loop_of(loop_word(&n->b, blocks));
     if (blocks) {
-        LoopIns *l = nest_par_from(n, loop_at(0), end, group > 4 ? group : 4);
+        LoopIns *l = nest_par_from(n, loop_at(0), end, c->group);
         LoopIndex from = nest_counter(l);
-        blocks_of(n, c, first, last, from, least(n, plus(n, from, loop_at(group > 4 ? group : 4)), reg_of(n, end)), height, K_LANES);
+        blocks_of(n, c, first, last, from, least(n, plus(n, from, loop_at(c->group)), reg_of(n, end)), height, K_LANES);
         nest_end(n, l);
     }
     if (rest) blocks_of(n, c, first, last, end, plus(n, end, loop_at(1)), height, rest);
@@ -178,6 +245,18 @@ static int height_of(const Nest *n, IrElem t)
     return height;
 }
 
+/* About equally many in each. */
+static int64_t group_of(const Code *c)
+{
+    enum { NEAR = 1 << 16, LEAST = 4 };                     /* numbers */
+    int64_t blocks = (c->columns + K_LANES - 1) / K_LANES, most = NEAR / (c->samples * c->pairs * K_LANES);
+    if (most < LEAST) most = LEAST;
+    int64_t groups = (blocks + most - 1) / most;
+    return (blocks + groups - 1) / groups;
+}
+
+enum { MOST_STORES = 4 };                                    /* of rows that wait */
+
 void nest_whole(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
@@ -187,7 +266,9 @@ void nest_whole(Nest *n)
               .shard = shards.size, .pairs = node->n_args / 2, .height = height_of(n, t->elem)};
     c.pair = arena_array(n->arena, Pair, c.pairs);
     for (int i = 0; i < c.pairs; i++) c.pair[i] = pair_of(n, i);
-    c.local = loop_local(&n->b, c.elem, c.shards * c.height * K_LANES);
+    c.group = group_of(&c);
+    c.wait = n->k->epilogue->stores.n <= MOST_STORES;
+    c.local = loop_local(&n->b, c.elem, (c.wait ? 2 : 1) * c.shards * c.height * K_LANES);
     int64_t whole = c.rows / c.height * c.height, rest = c.rows % c.height;
     if (whole) {
         LoopReg *all = loop_word(&n->b, whole);

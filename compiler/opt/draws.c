@@ -214,7 +214,7 @@ static void look_at(Walk *w, IrNode *n)
     IrVal *v = NULL;
     const IrAxes *over = &n->attr->over;
     if (n->op == IR_as_feature) v = replaced(w, n, n->attr->axis);
-    if (n->op == IR_sum && over->n == 1 && n->arg[0]->type.axes.n > 1) v = replaced(w, n, over->id[0]);
+    if (n->op == IR_sum && over->n == 1 && !n->attr->dims.n && n->arg[0]->type.axes.n > 1) v = replaced(w, n, over->id[0]);
     if (!v) return;
     w->changed = true;
     if (v->def) ir_name_as(v, n->result);

@@ -11,7 +11,6 @@
 #include "compiler/opt/rational.h"
 
 enum { FORM_TERMS = 64, FORM_LEAVES = 8, FORM_SUMS = 4, FORM_SUM_TERMS = 8, FORM_PRIMES = 6, FORM_DENSE = 128 };
-enum { SERIES_RESTS = 8, SERIES_TERMS = 16, SERIES_LEAST = 8 };
 
 typedef struct Term {
     Q      c, e, k[FORM_SUMS];
@@ -77,14 +76,3 @@ extern const double form_log_prime[FORM_PRIMES];
 bool form_factor(Q c, int8_t power[FORM_PRIMES]);
 /* Is x the logarithm of a fraction of numbers up to 32 that are products of the primes? */
 bool form_from_log(double x, Q *c);
-
-/* E^least * sum over the rests, of (its product of leaves and primes) * sum a[i] E^(i step). */
-typedef struct Series {
-    int    n_rests, n;
-    Term   rest[SERIES_RESTS];
-    Q      least, step;
-    double a[SERIES_RESTS][SERIES_TERMS], growth;           /* |a[i]| <= (the largest a[0]) * growth^i */
-} Series;
-
-/* f's series as E goes to 0 (form_series.c), if the leading powers of its groups cancel there; else false. */
-bool form_series(const FormSpace *s, const Form *f, Series *out);

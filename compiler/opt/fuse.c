@@ -1,4 +1,4 @@
-/* fuse.c - rows with one use go into what uses them: a product into a sum (fma), a transpose of a dot into the dot.
+/* fuse.c - rows with one use go into what uses them: a product into a sum (fma), a transpose of a dot into the dot, a sum over samples into one of dims.
  *
  * The fma rounds once where two rows rounded twice; both engines see it. In order, so that a product reaches its sum after its own operands
  * were fused. The rows left behind go with dce. */
@@ -88,6 +88,20 @@ static IrVal *fused_transpose(IrBuilder *b, Uses uses, const IrNode *n)
     return &ir_node(b, IR_dot, args, dot->n_args, &at)->result[0];
 }
 
+/* ---- sums over samples, then of dims ---------------------------------------------------------------------------- */
+
+/* As the gradient of what is the same at all places of all samples: one sum needs no memory for each place. Where the last dim is one of those
+ * added up, neighbours would wait for one another. */
+static IrVal *fused_sum(IrBuilder *b, Uses uses, const IrNode *n)
+{
+    if (n->attr->over.n || !is_only_use(uses, n->arg[0], IR_sum, n->block)) return NULL;
+    const IrNode *inner = n->arg[0]->def;
+    if (!inner->attr->over.n || inner->attr->dims.n || n->attr->dims.v[n->attr->dims.n - 1] == inner->result->type.rank - 1) return NULL;
+    IrAttrs at = *n->attr;
+    at.over = inner->attr->over;
+    return &ir_node(b, IR_sum, inner->arg, 1, &at)->result[0];
+}
+
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 static IrVal *fused(IrBuilder *b, Uses uses, const IrNode *n)
@@ -96,6 +110,7 @@ static IrVal *fused(IrBuilder *b, Uses uses, const IrNode *n)
     switch (n->op) {
     case IR_add: return real ? fused_add(b, uses, n) : NULL;
     case IR_sub: return real ? fused_sub(b, uses, n) : NULL;
+    case IR_sum: return real ? fused_sum(b, uses, n) : NULL;
     case IR_transpose: return fused_transpose(b, uses, n);
     default: return NULL;
     }

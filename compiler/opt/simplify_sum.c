@@ -75,7 +75,7 @@ static IrVal *sum_of_one(IrBuilder *b, const IrNode *n)
 
 IrVal *simplify_sum(IrBuilder *b, const IrNode *n)
 {
-    if (n->attr->over.n) return sum_of_spread(b, n);
+    if (n->attr->over.n) return n->attr->dims.n ? NULL : sum_of_spread(b, n);
     IrVal *v = sum_of_one(b, n);
     if (!v) v = sum_of_broadcast(b, n);
     IrVal *x = v ? NULL : made_by(n->arg[0], IR_spread);    /* fewer samples to sum for */

@@ -282,10 +282,21 @@ static bool magnifies(Walk *w, IrVal *v)
     return sum && b && b->functions && !(is_product_of_closed(w, n->arg[0]) && is_product_of_closed(w, n->arg[1]));
 }
 
+/* Of trees that have two functions in them, and of activations nothing. */
+static IrVal *with_tails(Walk *w, IrVal *v, IrVal *made)
+{
+    if (tree_info(w, v)->functions < 2 || (!tree_is_head(w, v) && is_product_of_closed(w, v))) return made;
+    IrVal *r = tree_with_tails(w, v, made);
+    if (!r || r == made) return made;
+    IrBuilder b = tree_before(w, v);
+    return of_type(&b, r, v);
+}
+
 static IrVal *find_best(Walk *w, IrVal *v)
 {
     IrVal *r = tree_vanishing_product(w, v);
     if (!r) r = through_form(w, v);
+    r = with_tails(w, v, r);
     if (!r && magnifies(w, v)) tree_widen(w, v);
     if (!r) r = tree_small_rule(w, v);
     if (r) return r;

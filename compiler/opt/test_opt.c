@@ -121,6 +121,10 @@ static const Row rows[] = {
     {opt_fuse, "%a = mul %v, %s : f32[3]\n%b = add %v, %a : f32[3]\n%r = mul %b, %a : f32[3]", "%a = mul %v, %s : f32[3]\n%b = add %v, %a : f32[3]\n%r = mul %b, %a : f32[3]"},
     {opt_fuse, "%a = mul %k, 3 : i64[3]\n%r = add %k, %a : i64[3]", "%a = mul %k, 3 : i64[3]\n%r = add %k, %a : i64[3]"},
     {opt_fuse, "%a = dot %h, %x {over a form lanes} : f32[4,3]\n%r = transpose %a {dims [1,0]} : f32[3,4]", "%r = dot %x, %h {over a form lanes} : f32[3,4]"},
+    {opt_fuse, "%o = mul %v, %x : f32<a>[3]\n%m = broadcast %o {dims [2,3] kept [1]} : f32<a>[2,3]\n%a = sum %m {over a} : f32[2,3]\n%r = sum %a {dims [0]} : f32[3]",
+     "%o = mul %v, %x : f32<a>[3]\n%m = broadcast %o {dims [2,3] kept [1]} : f32<a>[2,3]\n%r = sum %m {dims [0] over a} : f32[3]"},
+    {opt_fuse, "%o = mul %v, %x : f32<a>[3]\n%m = broadcast %o {dims [3,2] kept [0]} : f32<a>[3,2]\n%a = sum %m {over a} : f32[3,2]\n%r = sum %a {dims [1]} : f32[3]",
+     "%o = mul %v, %x : f32<a>[3]\n%m = broadcast %o {dims [3,2] kept [0]} : f32<a>[3,2]\n%a = sum %m {over a} : f32[3,2]\n%r = sum %a {dims [1]} : f32[3]"},
     /* added contractions */
     {opt_join, "%a = dot %x, %h {over a form lanes} : f32[3,4]\n%b = dot %y, %i {over b form lanes} : f32[3,4]\n%c = add %w, %b : f32[3,4]\n%r = add %a, %c : f32[3,4]",
      "%0 = dot %x, %h ; %y, %i {over a ; b form lanes} : f32[3,4]\n%r = add %0, %w : f32[3,4]"},

@@ -30,6 +30,10 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     IrNode *was;                                            /* what it is used instead of; NULL: it was there before */
     IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
     IrNode *out;                                            /* apart: what it became outside */
+    struct Tail *tail[2];                                   /* where T goes to -inf and inf (tree_tail.c); NULL: not known */
+    bool tail_read[2];
+    IrVal *copy;                                            /* copy_in is the number of the copying that it is of */
+    int    copy_in;
 } NodeInfo;
 
 /* NULL: not a single value computed in this block. */
@@ -120,6 +124,9 @@ bool tree_is_positive(const IrVal *v);
 Form *tree_read(Reader *r);
 /* The positive u of a log(1 + u) in the tree that the form does not hold: u may take the exponential's place. NULL: none. */
 IrVal *tree_carrier(const Reader *r);
+/* A row without functions as factor * (l less l->add) + l->add, l's bases having whole coefficients without a common divisor. */
+bool tree_linear(Walk *w, Arena *scratch, IrVal *v, Linear *l, Q *factor);
+bool tree_same_direction(const Walk *w, const Linear *a, const Linear *b);
 /* Is a function that the form does not hold in one of f's leaves? */
 bool tree_has_opaque(const Reader *r, const Form *f);
 
@@ -129,6 +136,12 @@ bool tree_has_opaque(const Reader *r, const Form *f);
 bool tree_is_of_direction(const FormSpace *s, const Form *f);
 /* NULL when some number of it cannot be written. *cancels: terms that may have different signs are added up. */
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
+
+/* ---- where T is far from 0 (tree_tail.c) ------------------------------------------------------------------------ */
+
+/* What is used instead of v, that what v is made of now (NULL: as it is written) may lose digits where T is far from 0: in f64, and by power series there.
+ * made: nothing is lost, or nothing better is known. */
+IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made);
 
 /* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 

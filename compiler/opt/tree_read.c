@@ -206,6 +206,19 @@ static bool number_of(Reader *r, IrVal *v, Q *c)
     return true;
 }
 
+bool tree_same_direction(const Walk *w, const Linear *a, const Linear *b) { return same_bases(w, a, b); }
+
+bool tree_linear(Walk *w, Arena *scratch, IrVal *v, Linear *l, Q *factor)
+{
+    Reader *r = arena_new_of(scratch, Reader);
+    *r = (Reader){.w = w, .root = v, .space.arena = scratch};
+    *l = (Linear){.add = Q_ZERO};
+    if (!add_linear(r, v, Q_ONE, l)) return false;
+    drop_zeros(l);
+    *factor = Q_ZERO;
+    return l->n == 0 || take_factor(l, factor);
+}
+
 /* ---- selects ---------------------------------------------------------------------------------------------------- */
 
 /* Rules M2 and M3 write one function in two ways, one for each side, and its derivative is a sum of masked ones. Under

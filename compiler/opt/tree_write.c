@@ -3,7 +3,6 @@
  * M1 k L(S) - k m T is k softplus(-U), with S = 1 + c E^m and U = mT + log c. M2 where L and T remain, or two L: one
  * form for T < 0, and for T >= 0 the form over 1/E. M3 softplus(U) - log 2 near U = 0. M4 coefficients that sum to 0
  * give factors E^m - 1: tanh or expm1, and so does 1 - E^e S^k of a root. M5 E^a / S^k: products of sigmoid and dsigmoid, in the log domain for fractions.
- * M7 a series in E, or in 1/E, where the leading powers of what is added cancel.
  * Start at tree_write(). */
 #include "compiler/opt/tree.h"
 #include "runtime/math/scalar.h"
@@ -619,54 +618,6 @@ static IrVal *write_sides(Writer *w, Groups *gs, const Form *f)
     return ir_select(w->b, ir_compare(w->b, IR_LT, t, number(w, 0)), below, above);
 }
 
-/* ---- M7: where leading powers cancel ----------------------------------------------------------------------------- */
-
-static IrVal *write_polynomial(Writer *w, const double *a, int n, IrVal *x)
-{
-    IrVal *r = number(w, a[n - 1]);
-    for (int i = n - 2; i >= 0; i--) r = ir_add(w->b, ir_mul(w->b, r, x), number(w, a[i]));
-    return r;
-}
-
-/* For t < below; E is finite elsewhere, too, as slopes are taken of both sides. */
-static IrVal *write_series(Writer *w, const Series *s, double below)
-{
-    IrVal *t = ir_min(w->b, t_value(w), number(w, below)), *all = NULL;
-    IrVal *x = ir_exp(w->b, scaled(w, q_f64(s->step), t));
-    for (int i = 0; i < s->n_rests; i++) {
-        Group rest = {.like = s->rest[i], .with = -1};
-        all = sum(w, all, times_number(w, write_product(w, &rest, 1), write_polynomial(w, s->a[i], s->n, x)));
-    }
-    return q_is(s->least, 0) ? all : product(w, ir_exp(w->b, scaled(w, q_f64(s->least), t)), all);
-}
-
-/* What is cut off the series is 2^-48 of it at most, and more is not lost of the sum of groups that is used behind: 2^-52 E^-k for
- * the k powers that cancel. */
-static IrVal *series_first(Writer *w, const Form *f, IrVal *sum_of_groups)
-{
-    Series *s = arena_new_of(w->space->arena, Series);
-    if (!form_series(w->space, f, s)) return sum_of_groups;
-    double below = -(48 * form_log_prime[0] / s->n + math_log_f64(fmax(s->growth, 1))) / q_f64(s->step);
-    IrVal *here = ir_compare(w->b, IR_LT, t_value(w), number(w, below));
-    return ir_select(w->b, here, write_series(w, s, below), sum_of_groups);
-}
-
-static IrVal *with_series(Writer *w, const Form *f, IrVal *v)
-{
-    FormSpace other;
-    Form *g = form_reflect(w->space, f, &other);
-    v = series_first(w, f, v);
-    if (!g) return v;
-    form_sort(&other, g);
-    Writer right = *w;
-    right.space = &other;
-    right.sign = -w->sign;
-    right.t = NULL;
-    v = series_first(&right, g, v);
-    w->failed |= right.failed;
-    return v;
-}
-
 bool tree_is_of_direction(const FormSpace *s, const Form *f)
 {
     bool of = s->direction >= 0;
@@ -684,6 +635,5 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
     if (!read_groups(&r->space, 1, true, f, gs)) return NULL;
     IrVal *v = wants_two_sides(&r->space, gs) ? write_sides(&w, gs, f) : write_groups(&w, gs);
     *cancels = w.cancels;
-    if (v && elem == IR_F64 && w.cancels && tree_is_of_direction(&r->space, f) && q_is(r->space.number, 0)) v = with_series(&w, f, v);
     return w.failed ? NULL : v;
 }

@@ -108,7 +108,7 @@ static void remember(ReplWatch *w, int64_t step, int history, double value)
 }
 
 /* On a terminal one thing that is watched is drawn in place. */
-void repl_watched(void *repl, int number, int64_t step, double value)
+void repl_watched(void *repl, int number, int64_t step, double value, const char *why)
 {
     Repl      *r = repl;
     ReplWatch *w = find_watch(r, number);
@@ -120,8 +120,9 @@ void repl_watched(void *repl, int number, int64_t step, double value)
     }
     remember(w, step, debug_history(r->d), value);
     bool in_place = prompt_on_terminal(r->prompt) && r->watches.n == 1;
-    text_printf(&t, "%s  step %" PRId64 "  %s = %.6g  ", in_place ? "\r\x1b[K" : "", step, w->text, value);
-    show_sparkline(&t, w->course, w->n);
+    text_printf(&t, "%s  step %" PRId64 "  %s", in_place ? "\r\x1b[K" : "", step, w->text);
+    if (why) text_printf(&t, " is not known: %s", why);
+    else text_printf(&t, " = %.6g  ", value), show_sparkline(&t, w->course, w->n);
     printf(in_place ? "%s" : "%s\n", text_str(&t));
     if (in_place) fflush(stdout);
     arena_free(a);

@@ -107,8 +107,9 @@ static void add_range(Text *out, const GanTensor *t)
         if (!isfinite(v)) bad++;
         else least = fmin(least, v), most = fmax(most, v);
     }
-    if (n == 1) text_printf(out, "%.6g", gan_tensor_get(t, 0));
-    else if (bad < n) text_printf(out, "%.4g to %.4g", least, most);
+    bool real = gan_elem_is_real(t->elem);
+    if (n == 1) text_printf(out, real ? "%.6g" : "%.0f", gan_tensor_get(t, 0));
+    else if (bad < n) text_printf(out, real ? "%.4g to %.4g" : "%.0f to %.0f", least, most);
     if (bad && n > 1) text_printf(out, "%s%" PRId64 " not finite", bad < n ? ", " : "", bad);
 }
 

@@ -95,7 +95,7 @@ const SourceFile *repl_source(const Repl *r, uint32_t file);        /* of a GanS
 void repl_say_place(Repl *r);
 
 void repl_listen(void *repl, const DebugDone *what);        /* for debug_listen */
-void repl_watched(void *repl, int number, int64_t step, double value);      /* for debug_watch */
+void repl_watched(void *repl, int number, int64_t step, double value, const char *why);      /* for debug_watch */
 void repl_look(Repl *r, const char *expression);
 bool repl_evaluate(Repl *r, const char *expression, DebugValue *out);       /* else says what is wrong */
 

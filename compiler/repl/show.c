@@ -115,17 +115,25 @@ static void add_histogram(Text *out, const GanTensor *t, const Summary *s)
         *c += 1;
         most = fmax(most, *c);
     }
-    text_printf(out, "\n  %.4g ", s->least);
+    const char *end = gan_elem_is_real(t->elem) ? "%.4g" : "%.0f";
+    text_add(out, "\n  ");
+    text_printf(out, end, s->least);
+    text_add(out, " ");
     for (int i = 0; i < BARS; i++) text_add(out, bar(count[i], most));
-    text_printf(out, " %.4g", s->most);
+    text_add(out, " ");
+    text_printf(out, end, s->most);
 }
 
 static void add_summary(Text *out, const GanTensor *t)
 {
     Summary s = summary_of(t);
+    bool    whole = !gan_elem_is_real(t->elem);
     if (s.bad == s.n) text_add(out, "none of it is finite");
-    else if (s.least == s.most) text_printf(out, "all %s%.6g", s.bad ? "that is finite is " : "of it is ", s.least);
-    else text_printf(out, "from %.6g to %.6g, mean %.6g, std %.6g", s.least, s.most, s.mean, s.std);
+    else if (s.least == s.most) text_printf(out, whole ? "all %s%.0f" : "all %s%.6g", s.bad ? "that is finite is " : "of it is ", s.least);
+    else {
+        text_printf(out, whole ? "from %.0f to %.0f" : "from %.6g to %.6g", s.least, s.most);
+        text_printf(out, ", mean %.6g, std %.6g", s.mean, s.std);
+    }
     if (s.bad && s.bad < s.n) text_printf(out, ", %" PRId64 " not finite", s.bad);
     if (s.least < s.most && isfinite(s.most - s.least) && !cells_are_points(t)) add_histogram(out, t, &s);
 }

@@ -128,11 +128,11 @@ static void add_number(Text *t, const RanStatement *s, int i)
 {
     const GanOutput *o = &s->function->output[i];
     const RanNumber *n = &s->number[i];
-    bool             yes_or_no = o->elem == GAN_BOOL;
+    bool             yes_or_no = o->elem == GAN_BOOL, real = gan_elem_is_real(o->elem);
     text_printf(t, "  %s ", o->name && *o->name ? o->name : "value");
     if (yes_or_no) text_add(t, n->last != 0 ? "true" : "false");
-    else if (s->times > 1) text_printf(t, "%.6g → %.6g", n->first, n->last);
-    else text_printf(t, "%.6g", n->last);
+    else if (s->times > 1) text_printf(t, real ? "%.6g → %.6g" : "%.0f → %.0f", n->first, n->last);
+    else text_printf(t, real ? "%.6g" : "%.0f", n->last);
 }
 
 static void say_ran(Repl *r, const RanStatement *s)
@@ -208,6 +208,7 @@ void repl_say_place(Repl *r)
     const char       *stopped[] = {[DEBUG_INTERRUPTED] = "interrupted: ", [DEBUG_FAILED] = "it cannot go on: "};
     Text              t = text_in(r->arena);
     if (p->breakpoint) add_breakpoint(r, &t, p->breakpoint);
+    if (p->breakpoint && p->error.status) text_printf(&t, "whether it holds is not known, %s; ", p->error.message);
     else if (p->why == DEBUG_INTERRUPTED || p->why == DEBUG_FAILED) text_add(&t, stopped[p->why]);
     text_printf(&t, "step %" PRId64 ", tick %" PRId64 "; ", p->step, p->tick);
     if (p->next) text_printf(&t, "next is %s", repl_statement(r, p->next));

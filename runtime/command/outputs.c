@@ -16,10 +16,10 @@ enum { SMALL = 64 };                                        /* elements printed 
 static void add_number(Text *t, const GanTensor *x, int64_t i)
 {
     double v = gan_tensor_get(x, i);
-    if (x->elem == GAN_I64) text_printf(t, "%" PRId64, ((const int64_t *)x->data)[i]);     /* a double does not hold each */
-    else if (x->elem == GAN_BOOL) text_add(t, v != 0 ? "true" : "false");
+    if (x->elem == GAN_BOOL) text_add(t, v != 0 ? "true" : "false");
     else if (x->elem == GAN_F32) text_f32(t, (float)v);
-    else text_f64(t, v);
+    else if (x->elem == GAN_F64) text_f64(t, v);
+    else text_printf(t, "%" PRId64, gan_tensor_whole(x, i));       /* a double does not hold each */
 }
 
 static void add_nested(Text *t, const GanTensor *x, int dim, int64_t *at)
@@ -50,7 +50,8 @@ static void add_summary(Text *t, const GanTensor *x, int64_t n)
         most = fmax(most, v);
         sum += v;
     }
-    text_printf(t, "from %.6g to %.6g, mean %.6g", least, most, sum / (double)(n - bad ? n - bad : 1));
+    text_printf(t, gan_elem_is_real(x->elem) ? "from %.6g to %.6g" : "from %.0f to %.0f", least, most);
+    text_printf(t, ", mean %.6g", sum / (double)(n - bad ? n - bad : 1));
     if (bad) text_printf(t, ", %lld not finite", (long long)bad);
 }
 

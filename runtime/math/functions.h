@@ -424,15 +424,22 @@ M_FN(F32, pow_f32, F32 a, F32 b)
  * then its words, likewise. key: the two key words of each round, in turn. */
 #define M_MUL32(i, c) M_IMUL(M_AND(i, M_KI(i, 0xffffffffu)), M_KI(i, c))
 
+enum { PHILOX_ROUNDS = 10 };
+#define PHILOX_OF_0 0xd2511f53u
+#define PHILOX_OF_2 0xcd9e8d57u
+
+M_FN(void, philox_round, const I64 *key, I64 *c)
+{
+    I64 p = M_MUL32(c[0], PHILOX_OF_0), q = M_MUL32(c[2], PHILOX_OF_2);
+    c[0] = M_XOR(M_XOR(M_SHR(q, 32), c[1]), key[0]);
+    c[1] = q;
+    c[2] = M_XOR(M_XOR(M_SHR(p, 32), c[3]), key[1]);
+    c[3] = p;
+}
+
 M_FN(void, philox, const I64 *key, I64 *c)
 {
-    for (int round = 0; round < 10; round++) {
-        I64 p = M_MUL32(c[0], 0xd2511f53u), q = M_MUL32(c[2], 0xcd9e8d57u);
-        c[0] = M_XOR(M_XOR(M_SHR(q, 32), c[1]), key[2 * round]);
-        c[1] = q;
-        c[2] = M_XOR(M_XOR(M_SHR(p, 32), c[3]), key[2 * round + 1]);
-        c[3] = p;
-    }
+    for (int round = 0; round < PHILOX_ROUNDS; round++) M_DO(philox_round, key + 2 * round, c);
 }
 
 M_FN(F32, uniform_f32, I32 w)
@@ -465,13 +472,14 @@ M_FN(void, normal_pair_f32, I32 even, I32 odd, F32 *out)
     F32 f = M_SELECT(M_GE(u, M_FLOAT(M_KI(i, 0x3f3504f3u))), y, M_SUB(m, one));
     F32 r = M_SQRT(M_MUL(M_CALL(log_sum_f32, M_SHR(i, 23), f), M_K(n, -2)));
 
-    I32 q = M_CALL(quarters, odd);
-    F32 t = M_MUL(M_INT_F32(M_ISUB(odd, M_SHL(q, 30))), M_K(n, 0x1.921fb6p-30));
+    /* the two highest bits of q: the quarter */
+    I32 q = M_IADD(odd, M_KI(odd, 1u << 29)), sign = M_KI(odd, 0x80000000u), high = M_KI(odd, 0xc0000000u), second = M_KI(odd, 1u << 30);
+    F32 t = M_MUL(M_INT_F32(M_ISUB(odd, M_AND(q, high))), M_K(n, 0x1.921fb6p-30));
     F32 z = M_MUL(t, t);
     F32 s = M_FMA(M_MUL(POLY_SIN_F32(z), z), t, t);
     F32 c = M_FMA(M_FMA(POLY_COS_F32(z), z, M_K(z, -0.5)), z, one);
-    Mask straight = M_IEVEN(q);
-    I32 flip_cos = M_SHL(M_AND(M_IADD(q, M_KI(q, 1)), M_KI(q, 2)), 30), flip_sin = M_SHL(M_AND(q, M_KI(q, 2)), 30);
+    Mask straight = M_IEVEN(M_SHR(q, 30));
+    I32 flip_cos = M_AND(M_IADD(q, second), sign), flip_sin = M_AND(q, sign);
     out[0] = M_MUL(r, M_FLOAT(M_XOR(M_BITS(M_SELECT(straight, c, s)), flip_cos)));
     out[1] = M_MUL(r, M_FLOAT(M_XOR(M_BITS(M_SELECT(straight, s, c)), flip_sin)));
 }

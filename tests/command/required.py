@@ -53,6 +53,7 @@ FAILS = [
     ("a statement", "def half(x) = { require x > 0 and x < 9; x / 2 }\n  report a = half(s)", "x > 0 is required: 0 (line 5)", 0),
     ("a condition", 'stop when require(s > 0, s, "an s that is not above 0") < -5', "an s that is not above 0: 0 (line 5)", 0),
     ("a comparison's", "let e = 0.5 * s\n  compare c = sinkhorn(Normal(0, 1), Normal(1, 1), eps: e)\n  report a = c.estimate(n: 4)", "eps > 0 is required: 0 (line 7)", 0),
+    ("a comparison's, computed there", "compare c = sinkhorn(Normal(0, 1), Normal(1, 1), eps: 0.5 * s)\n  report a = c.estimate(n: 4)", "eps > 0 is required: 0 (line 6)", 0),
     ("another by with", "compare c = sinkhorn(Normal(0, 1), Normal(1, 1), eps: s)\n  compare d = c with generator += 1\n  report a = d.estimate(n: 4)", "eps > 0 is required: 0 (line 7)", 0),
     ("a report's double", "report a = 9007199254740992 - int(s)", "a whole number beyond 2^53, which a report would round: 9.007199e+15 (line 5)", -1),
     ("a let", 'let v = log_prob(Exponential(s), 1)\n  report a = v', "a rate that is not above 0: 0 (line 5)", 0),

@@ -344,14 +344,23 @@ static IrVal *squares(IrBuilder *b, IrVal *y)
     return ir_sum_over(b, ir_sum(b, ir_mul(b, y, y), ir_ints(y->type.rank, all)), y->type.axes);
 }
 
-/* A convolution of samples with a kernel that has none, of any layout; what an activation makes of it; its derivatives, first and second. */
+/* The elements of v in another order, which is no strides. */
+static IrVal *out_of_order(IrBuilder *b, IrVal *v)
+{
+    IrInts back = {.n = v->type.rank};
+    for (int i = 0; i < back.n; i++) back.v[i] = back.n - 1 - i;
+    return ir_reshape(b, ir_transpose(b, v, back), ir_dims_of(&v->type));
+}
+
+/* A convolution with a kernel that has no samples, of images or (axis -1) of one, of any layout; what an activation makes of it; its derivatives, first and second. */
 static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int number)
 {
     IrElem   t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
     Images   x = {0}, w = {0};
     int      n = (int)PICK(state, 1, 2, 2, 2, 3);
     bool     group = PICK(state, 0, 0, 0, 1), small = n == 3 || group, packed = !small && PICK(state, 0, 0, 1);
-    int64_t  channels = packed ? 33 : PICK(state, 0, 1, 1, 2, 3, 5, 33), filters = packed ? 130 : small ? PICK(state, 1, 2, 5) : PICK(state, 0, 1, 1, 2, 6, 7, 12, 13, 25, 33);
+    bool     one = axis < 0;
+    int64_t  channels = one ? PICK(state, 1, 2, 17, 33) : packed ? 33 : PICK(state, 0, 1, 1, 2, 3, 5, 33), filters = one ? PICK(state, 1, 16, 17, 33, 49) : packed ? 130 : small ? PICK(state, 1, 2, 5) : PICK(state, 0, 1, 1, 2, 6, 7, 12, 13, 25, 33);
     IrWindow window[3];
     for (int i = 0; i < n; i++) {
         put_role(&x, state, n == 1 ? PICK(state, 0, 1, 7, 16, 29) : PICK(state, 1, 2, 5, 7, 8), &x.window[i]);
@@ -371,8 +380,9 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
         window[i] = (IrWindow){.a = x.window[i], .b = w.window[i], .stride = PICK(state, 1, 1, 2, 3), .dil_a = PICK(state, 1, 1, 2, 2, 3, 4),
                                .dil_b = PICK(state, 1, 1, 1, 2, 3, 4), .lo = PICK(state, 0, 0, 1, 2, 4, -1), .hi = PICK(state, 0, 0, 1, 2, 4, -1)};
     IrVal *k = ir_read(b, ir_slot(c->m, arena_printf(c->arena, "k%d", number), ir_type(t, ir_no_axes(), w.dims), IR_SLOT_PARAM, NULL));
-    IrVal *a = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "a%d", number)), ir_type(t, ir_one_axis(axis), x.dims));
+    IrVal *a = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "a%d", number)), ir_type(t, one ? ir_no_axes() : ir_one_axis(axis), x.dims));
     if (PICK(state, 0, 1)) a = ir_tanh(b, a);
+    if (PICK(state, 0, 0, 0, 1)) a = out_of_order(b, a);
     IrVal *y = ir_conv(b, a, k, ir_pairs(group, (int[]){x.batch[0]}, (int[]){w.batch[0]}), window, n, ir_pairs(1, (int[]){x.contract[0]}, (int[]){w.contract[0]}), ir_no_axes());
     if (ir_axes_size(c->m, y->type.axes) * ir_dims_size(&y->type) > 100000) return;
     IrVal *h = ir_max(b, ir_add(b, y, ir_const(b, t, 0.5)), ir_const(b, t, 0)), *loss = squares(b, h), *wrt[] = {a, k}, *g[2], *gg[2];
@@ -385,7 +395,7 @@ static void random_conv(Case *c, IrBuilder *b, uint64_t *state, int axis, int nu
     if (grad_reverse(b, &slope, NULL, 1, wrt + 1, 1, gg, NULL) && gg[0]) ir_report(c->m, c->f, arena_printf(c->arena, "gg%d", number), gg[0]);
 }
 
-static void random_convs(Case *c, uint64_t seed)
+static void some_convs(Case *c, uint64_t seed, bool one)
 {
     uint64_t state = seed * 0x9e3779b97f4a7c15u;
     c->m = ir_module(c->arena, IR_F32);
@@ -393,7 +403,55 @@ static void random_convs(Case *c, uint64_t seed)
     c->f->tick_slot = ir_slot(c->m, "tick", ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
     IrBuilder b = {.m = c->m, .block = &c->f->body};
     int axis = ir_axis(c->m, "p", PICK(&state, 0, 1, 15, 16, 17, 33, 64, 130, 130));
-    for (int i = 0; i < 3; i++) random_conv(c, &b, &state, axis, i);
+    for (int i = 0; i < 3; i++) random_conv(c, &b, &state, one ? -1 : axis, i);
+    ir_commit(c->m, c->f, c->f->tick_slot, ir_add(&b, ir_read(&b, c->f->tick_slot), ir_const(&b, IR_I64, 1)));
+}
+
+static void random_convs(Case *c, uint64_t seed) { some_convs(c, seed, false); }
+static void convs_of_one(Case *c, uint64_t seed) { some_convs(c, seed, true); }
+
+/* What is the same at all places of all samples, as a gain of channels is. */
+static IrVal *of_channels(Case *c, IrBuilder *b, const char *name, IrVal *x)
+{
+    IrInts all = ir_dims_of(&x->type);
+    int64_t last = all.n - 1;
+    return ir_broadcast(b, ir_read(b, ir_slot(c->m, name, ir_type(x->type.elem, ir_no_axes(), ir_ints(1, all.v + last)), IR_SLOT_PARAM, NULL)), all, ir_ints(1, &last));
+}
+
+/* The mean of all places of all samples, by way of each sample's. */
+static IrVal *batch_mean(IrBuilder *b, IrVal *x, int axis)
+{
+    IrInts all = ir_dims_of(&x->type), places = {.n = all.n - 1, .v = {0, 1}};
+    int64_t last = all.n - 1, n = 1;
+    for (int i = 0; i < places.n; i++) n *= all.v[i];
+    IrVal *of_sample = ir_div(b, ir_sum(b, x, places), ir_const(b, x->type.elem, (double)n));
+    IrVal *m = ir_div(b, ir_sum_over(b, of_sample, ir_one_axis(axis)), ir_const(b, x->type.elem, (double)ir_extent(b->m, axis)));
+    return ir_broadcast(b, m, all, ir_ints(1, &last));
+}
+
+/* A batch that is normalised, as it stands in a net: behind rows of its channels, in front of more of them; its derivatives. */
+static void normalised(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    c->m = ir_module(c->arena, IR_F32);
+    c->f = ir_fn(c->m, "normalised", IR_FN_INIT);
+    c->f->tick_slot = ir_slot(c->m, "tick", ir_scalar(IR_I64), IR_SLOT_COUNTER, NULL);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    IrElem t = PICK(&state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    int    axis = ir_axis(c->m, "p", PICK(&state, 1, 15, 16, 17, 64, 130));
+    IrInts dims = {.n = (int)PICK(&state, 2, 3, 3), .v = {PICK(&state, 1, 2, 5, 17), PICK(&state, 1, 3, 16), PICK(&state, 1, 5, 16, 33)}};
+    IrVal *x = ir_normal(&b, ir_stream(c->m, "x"), ir_type(t, ir_one_axis(axis), dims)), *wrt[3], *g[3];
+    if (PICK(&state, 0, 1)) x = ir_tanh(&b, x);
+    IrVal *y = wrt[0] = of_channels(c, &b, "w", x), *gain = wrt[1] = of_channels(c, &b, "gain", x), *shift = wrt[2] = of_channels(c, &b, "shift", x);
+    y = ir_add(&b, ir_mul(&b, x, y), ir_const(&b, t, 0.25));
+    IrVal *centred = ir_sub(&b, y, batch_mean(&b, y, axis)), *square = ir_mul(&b, centred, centred);
+    IrVal *spread = ir_sqrt(&b, ir_add(&b, batch_mean(&b, square, axis), ir_const(&b, t, 1e-3)));
+    IrVal *z = ir_max(&b, ir_add(&b, ir_div(&b, ir_mul(&b, gain, centred), spread), shift), ir_const(&b, t, 0)), *loss = squares(&b, z);
+    ir_report(c->m, c->f, "z", z);
+    if (PICK(&state, 0, 0, 1)) ir_report(c->m, c->f, "centred", centred);
+    if (grad_reverse(&b, &loss, NULL, 1, wrt, 3, g, NULL))
+        for (int i = 0; i < 3; i++)
+            if (g[i]) ir_report(c->m, c->f, arena_printf(c->arena, "g%d", i), ir_sum(&b, g[i], (IrInts){.n = dims.n - 1, .v = {0, 1}}));
     ir_commit(c->m, c->f, c->f->tick_slot, ir_add(&b, ir_read(&b, c->f->tick_slot), ir_const(&b, IR_I64, 1)));
 }
 
@@ -766,6 +824,8 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 5, every_decision); }
 Test(engines, random_convs) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
+Test(engines, normalised) { compare_many(normalised, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
+Test(engines, convs_of_one) { compare_many(convs_of_one, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
 Test(engines, convs_without_several) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, without_several); }
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
@@ -931,6 +991,37 @@ Test(engines, products_with_epilogues)
         }
         arena_free(c->arena);
     }
+}
+
+/* Rows with elementary functions, several in step where there are registers: as many rows as go in twos, fours and not at all, and none; all short functions of f32,
+ * one and several in a kernel; along one dim, of two and of the samples' own axes, broadcast, in f64; behind a product; added up over samples. Draws likewise. */
+Test(engines, rows_in_step)
+{
+    static const char *text =
+        "axis p = %1$d\naxis q = 3\nslot \"w\" param : f32[9,%2$d]\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[%2$d]\n%%y = uniform {stream \"y\"} : f32<p>[%2$d,2]\n%%z = normal {stream \"z\"} : f32<p,q>[%2$d]\n"
+        "%%v = normal {stream \"v\"} : f32<p>[9]\n%%r = randint {stream \"r\" n 1000} : i32<p>[%2$d,4]\n%%n = normal {stream \"n\"} : f64<p>[%2$d,4]\n%%w = read \"w\" : f32[9,%2$d]\n"
+        "%%a = tanh %%x : f32<p>[%2$d]\n%%x2 = mul %%x, 2 : f32<p>[%2$d]\n%%b = dsigmoid %%x2 : f32<p>[%2$d]\n%%s = sum %%b {over p} : f32[%2$d]\n"
+        "%%c = exp %%y : f32<p>[%2$d,2]\n%%d = log %%c : f32<p>[%2$d,2]\n%%e = expm1 %%d : f32<p>[%2$d,2]\n%%g = log1p %%e : f32<p>[%2$d,2]\n"
+        "%%h = sigmoid %%z : f32<p,q>[%2$d]\n%%i = softplus %%h : f32<p,q>[%2$d]\n"
+        "%%k = convert %%x {f64} : f64<p>[%2$d]\n%%l = tanh %%k : f64<p>[%2$d]\n"
+        "%%vs = slice %%v {lo [3] hi [4] step [1]} : f32<p>[1]\n%%vb = reshape %%vs {dims []} : f32<p>[]\n%%ve = broadcast %%vb {dims [%2$d]} : f32<p>[%2$d]\n%%m = fma %%ve, %%x, 0.5 : f32<p>[%2$d]\n%%o = tanh %%m : f32<p>[%2$d]\n"
+        "%%j = dot %%v, %%w {contract 0:0} : f32<p>[%2$d]\n%%u = tanh %%j : f32<p>[%2$d]\n"
+        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
+        "report \"a\", %%a\nreport \"b\", %%b\nreport \"s\", %%s\nreport \"d\", %%d\nreport \"g\", %%g\nreport \"i\", %%i\nreport \"l\", %%l\nreport \"o\", %%o\nreport \"u\", %%u\n"
+        "report \"r\", %%r\nreport \"n\", %%n\n}\n";
+    static const int extents[] = {0, 1, 16, 17, 64, 130}, rows[] = {0, 1, 2, 3, 4, 6, 8, 12, 20};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k += stride()) {
+            char written[4096];
+            int  length = snprintf(written, sizeof written, text, extents[i], rows[k]);
+            cr_assert_lt(length, (int)sizeof written);
+            Case      *c = case_of_text(written);
+            Difference d = compare(c, 1, 1 + (int)i % 4, (PlanOptions){0});
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples, %d rows", extents[i], rows[k]);
+            arena_free(c->arena);
+        }
 }
 
 /* Products over samples with few results on one side, in blocks of both: rows and columns of any number, with batch dims, of two axes, of two pairs, a number, in f64. */

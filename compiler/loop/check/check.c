@@ -815,7 +815,8 @@ static void run(Check *c, const LoopIns *i)
     case LOOP_frame: indices(c, i); break;
     case LOOP_ld: load(c, i); break;
     case LOOP_st: store(c, i); break;
-    case LOOP_ahead: break;
+    case LOOP_ahead:
+    case LOOP_fetch: break;
     case LOOP_lanes16: lanes16(c, i); break;
     case LOOP_turn: turn(c, i); break;
     case LOOP_draw: draw(c, i); break;

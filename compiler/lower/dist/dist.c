@@ -253,7 +253,10 @@ Value *dist_no_density(Ctx *c, const Dist *d, Span at)
 {
     Diag *e = diag_error(c->L->diags, at, E301,
                          "%s can be drawn from but has no density, so there is no log_prob of it", dist_text(c->L, d));
-    if (d->kind == &dist_simulator) diag_hint(e, "a classifier that tells its draws from others learns the ratio of their densities");
+    if (d->kind == &dist_normal) diag_hint(e, "Normal(0, 1) is the same with a density, and with a mean, a variance ..");
+    else if (d->kind == &dist_uniform) diag_hint(e, "Uniform(0, 1) is the same with a density, and with a mean, a variance ..");
+    else if (d->kind == &dist_int) diag_hint(e, "Categorical(%lld) is the same with a density, and with a mean, a variance ..", (long long)d->classes);
+    else if (d->kind == &dist_simulator) diag_hint(e, "a classifier that tells its draws from others learns the ratio of their densities");
     else diag_hint(
         e, "compare it with data by its samples (class_probability, f_divergence, mmd), or make the model prescribed");
     return val_error(c->L);

@@ -31,9 +31,13 @@ static Value *draw_int(Ctx *c, Dist *d, Span at)
 
 static DrawShape number(const Dist *d) { (void)d; return DRAW_NUMBER; }
 
-const DistKind dist_normal = {.draw = draw_normal, .shape = number};
-const DistKind dist_uniform = {.draw = draw_uniform, .shape = number};
-const DistKind dist_int = {.draw = draw_int, .shape = number};
+static const char *text_normal(Lower *L, const Dist *d) { return (void)L, d->called ? d->name : "standard_normal"; }
+static const char *text_uniform(Lower *L, const Dist *d) { return (void)L, d->called ? d->name : "standard_uniform"; }
+static const char *text_int(Lower *L, const Dist *d) { return d->called ? d->name : strf(L, "random_int(%lld)", (long long)d->classes); }
+
+const DistKind dist_normal = {.draw = draw_normal, .shape = number, .text = text_normal};
+const DistKind dist_uniform = {.draw = draw_uniform, .shape = number, .text = text_uniform};
+const DistKind dist_int = {.draw = draw_int, .shape = number, .text = text_int};
 
 Value *dist_of_normal(Lower *L) { return val_dist(L, dist_new(L, &dist_normal, "normal")); }
 Value *dist_of_uniform(Lower *L) { return val_dist(L, dist_new(L, &dist_uniform, "uniform")); }

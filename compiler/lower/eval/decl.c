@@ -293,7 +293,7 @@ Value *compare_with(Ctx *c, Compare *base, const Ast *decl, const char *name)
 {
     Lower *L = c->L;
     Compare *k = arena_copy(L->a, base, sizeof *base);
-    k->name = name;
+    k->name = name, k->index = c->index;
     Value *v = val_new(L, V_COMPARE);
     v->compare = k;
     if (!decl || !decl->compare.changes.n) return v;

@@ -434,13 +434,13 @@ static IrVal *dissolve(IrVal *leaf, IrVal *result)
     return result == leaf ? was : result;
 }
 
-/* What f is applied to, of which *x is the node: a number that is known stays one, which f may choose by. Nodes of numbers stand at the function's entry,
- * so within a loop's body, where a derivative is one round's, it is a leaf of that round instead. */
+/* What f is applied to, of which *x is the node: a number that is known stays one, which f may choose by. Within a loop's body, where a derivative is one
+ * round's, it is a leaf of that round. */
 static Value *prime_at(Ctx *c, Value *v, IrVal **x)
 {
     Fn *fn = c->L->fn;
-    bool number = (v->kind == V_INT || v->kind == V_REAL) && fn->b.block == &fn->ir->body;
-    Value *at = number ? face_leaf(c->L, val_same(c->L, v, val_number(v))) : NULL;
+    bool number = v->kind == V_INT || v->kind == V_REAL, body = fn->b.block != &fn->ir->body;
+    Value *same = number ? val_same(c->L, v, val_number(v)) : NULL, *at = !number ? NULL : body ? face_leaf_here(c, same) : face_leaf(c->L, same);
     *x = at ? face_node(c, at) : diff_leaf(c, *x);
     return at ? at : val_tensor(c->L, *x);
 }
@@ -474,6 +474,8 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     if (!per_example(c, at, &r, 1)) return val_error(L);
     if (!g) g = grad_zeros(fn_builder(c), &x->type);
     Value *known = known_value(c, g, leaf, args->v[0]);
-    IrVal *slope = where->face ? ir_convert(fn_builder(c), g, elem) : dissolve(leaf, g);
+    bool at_entry = where->face && leaf->def->block == &c->L->fn->ir->body;
+    IrVal *slope = at_entry ? g : dissolve(leaf, g);
+    if (where->face) slope = ir_convert(fn_builder(c), slope, elem);
     return known ? known : val_tensor(L, slope);
 }

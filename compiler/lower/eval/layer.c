@@ -138,8 +138,6 @@ static bool declared_type(Ctx *c, const Ast *type, Span at, IrType *t, int64_t *
     IrInts dims;
     if (!type && c->rule)
         return diag_error(c->L->diags, at, E039, "the states of an optimiser stand in its body, not in a part of it: state m = zeros(w)"), false;
-    if (!type)
-        return diag_error(c->L->diags, at, E039, "a parameter or state needs a type here: name: real[...]"), false;
     if (!type_elem(c, type, &t->elem, classes) || !type_dims(c, type, &dims)) return false;
     *t = ir_scalar(t->elem == IR_I32 && !*classes ? IR_I64 : t->elem);
     t->rank = dims.n;
@@ -322,10 +320,43 @@ static Value *record_slots(Ctx *c, const char *path, const Ast *type, const Ast 
     return v;
 }
 
+/* The type of values like v, as one writes it; NULL: it has none. */
+static const char *type_like(Ctx *c, const Value *v)
+{
+    Lower *L = c->L;
+    if (val_is_number(v)) return "real";
+    if (v->kind != V_RECORD) {
+        IrVal *t = v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST ? as_real(c, (Value *)v, SPAN_NONE) : NULL;
+        return t ? type_text(L, &t->type) : NULL;
+    }
+    Text t = text_in(L->a);
+    for (int i = 0; i < v->record.n; i++) {
+        const char *of = type_like(c, v->record.v[i]);
+        if (!of) return NULL;
+        text_printf(&t, "%s%s%s%s", i ? ", " : "(", v->record.name ? v->record.name[i] : "", v->record.name ? ": " : "", of);
+    }
+    text_add(&t, ")");
+    return text_str(&t);
+}
+
+static Value *no_type(Ctx *c, const char *path, const Ast *draw, const Ast *value, IrSlotKind kind, Span at)
+{
+    const char *dot = strrchr(path, '.'), *name = dot ? dot + 1 : path;
+    Diag *d = diag_error(c->L->diags, at, E039, "a parameter or state needs a type here: %s: real[...]", name);
+    Trial t = trial_begin(c->L, true);
+    Value *v = draw ? val_error(c->L) : as_settled(c, eval(c, value), value->span);
+    const char *type = val_bad(v) ? NULL : type_like(c, v);
+    trial_end(c->L, &t);
+    if (draw) diag_hint(d, "what is drawn has the shape of the type: real for one number, real[3] for three draws of one");
+    else if (type) diag_hint(d, "%s %s: %s = ..", kind == IR_SLOT_PARAM ? "param" : "state", name, type);
+    return val_error(c->L);
+}
+
 /* A slot of the declared type, with its first value in INIT, or one for each field; those that have the path already, if there are. */
 Value *layer_slot(Ctx *c, const char *path, const Ast *type, const Ast *draw, const Ast *value, IrSlotKind kind, Player *owner, Span at)
 {
     if (!first_changes_nothing(c, draw, value)) return val_error(c->L);
+    if (!type && !c->rule) return no_type(c, path, draw, value, kind, at);
     if (type && type->kind != AST_TYPE) return record_slots(c, path, type, draw, value, kind, owner, at);
     return one_slot(c, path, type, &(First){.draw = draw, .value = value}, kind, owner, at);
 }

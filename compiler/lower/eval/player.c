@@ -122,10 +122,10 @@ static void given_to(Lower *L, const Value *v, GivenList *out)
     for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) given_to(L, v->record.v[i], out);
 }
 
-/* For `gan explain`: the numbers that a net has given, and for what. part: the field that it is, "" for all of it. */
+/* For `gan explain`: the numbers and tensors that a net has given, and for what. part: the field that it is, "" for all of it. */
 static void tell_numbers(Lower *L, Player *p, const Value *v, const char *part, const GivenList *given)
 {
-    if (v->kind == V_TENSOR && !v->tensor.v->type.rank && ir_is_real(v->tensor.v->type.elem))
+    if (v->kind == V_TENSOR && ir_is_real(v->tensor.v->type.elem))
         array_push(L->work, &L->answers, ((Answer){player_self(p), part, v->tensor.v, given->v, given->n}));
     for (int i = 0; v->kind == V_RECORD && i < v->record.n; i++) {
         const char *name = v->record.name ? v->record.name[i] : NULL;
@@ -214,6 +214,8 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     if (p->bijector) return bijector_apply(c, p->bijector, "forward", given, site, at);
     if (d->define.word == AST_DEFINE_BIJECTOR) return conditioned(c, p, given, at);
     Args args = *given;
+    for (int i = 0; L->told && p->word == AST_DEFINE_NET && i < args.n; i++)
+        if (args.v[i]->kind == V_DIST && dist_is_value(L, args.v[i]->dist)) args.v[i] = as_settled(c, args.v[i], at);     /* once, so that it can be spoken of */
     bool open[MAX_ARGS] = {0};
     Scope *scope = scope_new(L, p->closure->scope);
     scope->inst = NULL;

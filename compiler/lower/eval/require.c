@@ -454,7 +454,8 @@ static bool require_each(Ctx *c, const Ast *s, const Ast *e, bool *later)
 bool eval_require(Ctx *c, const Ast *s, bool *later)
 {
     Lower *L = c->L;
-    bool alone = !L->fn;                                    /* a declaration of the file: nothing is computed around it */
+    bool declares = later && L->standing && L->standing->kind == AST_COMPARE;      /* a comparison, where it stands: who uses it holds it to that */
+    bool alone = !L->fn || declares;                        /* nothing is computed around it */
     Trial t = {0};
     if (alone) t = trial_begin(L, false);
     if (alone && later) L->fn->shapes = true;               /* what the schedule computes is there, and no more */

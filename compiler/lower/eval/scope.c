@@ -134,7 +134,7 @@ static Value *cyclic(Ctx *c, const Binding *b, Span at)
     return val_error(c->L);
 }
 
-/* A let that is computed while the program runs is computed where it stands. */
+/* A let that is computed while the program runs is computed where it stands, and so are arguments of a comparison. */
 Value *scope_too_early(Ctx *c, const char *name, Span computed, Span at)
 {
     if (names_may_lack(c->L->names, name)) return val_error(c->L);
@@ -154,10 +154,12 @@ static Value *settle(Ctx *c, Scope *s, Binding *b, Span at)
         const char *name = b->name;
         Ahead *ahead = c->L->g->ahead;
         if (s->module) c->L->g->ahead = NULL;               /* what a file declares outlives what is looked ahead at */
+        uint32_t before = c->L->m->next_id;
         Value *v = declare(&own, decl, name);
         c->L->g->ahead = ahead;
         if (decl->kind == AST_LET) v = diff_bound(&own, decl->let.pattern, v);
         if (decl->kind == AST_LET && val_runs(c->L, v)) v = scope_too_early(c, b->name, b->at, at);
+        if (decl->kind == AST_COMPARE && c->L->standing != decl && c->L->m->next_id != before) v = scope_too_early(c, name, b->at, at);
         b = find_in(s, name);                               /* the array may have moved */
         if (b->state == B_BUSY) {
             b->value = v;

@@ -77,6 +77,7 @@ static Range range_two(const IrNode *n, int depth)
     case IR_sub: return range_sum(a, (Range){-b.most, -b.least});
     case IR_mul: return n->arg[0] == n->arg[1] ? (Range){0, HUGE_VAL} : range_product(a, b);
     case IR_div:
+        if (!a.least && !a.most) return a;
         if (b.least < 0) return any;
         return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
     case IR_pow: return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, a.most <= 1 && b.least >= 0 ? 1 : HUGE_VAL} : any;
@@ -103,6 +104,16 @@ static Range range_leaf(const IrVal *v)
     return v->def && v->def->op == IR_index ? (Range){0, HUGE_VAL} : any;
 }
 
+/* Of sums of products, pair by pair: what is of zeros is 0. */
+static Range range_pairs(const IrNode *n, int depth)
+{
+    for (int i = 0; i + 1 < n->n_args; i += 2) {
+        Range r = range_product(range_of(n->arg[i], depth), range_of(n->arg[i + 1], depth));
+        if (r.least || r.most) return any;
+    }
+    return (Range){0, 0};
+}
+
 static Range range_of(const IrVal *v, int depth)
 {
     const IrNode *n = v->def;
@@ -117,6 +128,7 @@ static Range range_of(const IrVal *v, int depth)
         Range a = range_of(n->arg[0], depth - 1);
         return range_cut(v, (Range){a.least > 0 ? ABOVE : a.least >= 0 ? 0 : -HUGE_VAL, a.most <= 0 ? 0 : HUGE_VAL});
     }
+    case IR_dot: case IR_conv: return range_pairs(n, depth - 1);
     case IR_max: case IR_min: return range_two(n, depth - 1);
     default: return range_cut(v, n->n_args == 2 ? range_two(n, depth - 1) : n->n_args == 1 ? range_map(n->op, range_of(n->arg[0], depth - 1)) : any);
     }
@@ -128,11 +140,19 @@ static Range range(const IrVal *v)
     return range_of(v, DEEP);
 }
 
-int watch_sign(const IrVal *v)
+enum { DEEP_SIGN = 24 };
+
+int watch_sign(const IrVal *v, bool strict)
 {
-    enum { DEEP = 24 };
-    Range r = range_of(v, DEEP);
+    Range r = range_of(v, DEEP_SIGN);
+    if (strict && r.least <= 0 && r.most >= 0) return 0;
     return r.least >= 0 ? 1 : r.most <= 0 ? -1 : 0;
+}
+
+bool watch_is_zero(const IrVal *v)
+{
+    Range r = range_of(v, DEEP_SIGN);
+    return r.least == 0 && r.most == 0;
 }
 
 /* Whatever runs, were nothing nan. */

@@ -20,5 +20,8 @@ Value *watch_products(Ctx *c, Value *v, Span at);
 int  watch_yield(Ctx *c, int from, const IrVal *ended, IrVal **yield, int room);
 void watch_rounds(Ctx *c, int from, const IrNode *loop, int at);
 
-/* 1: no element of it is below 0, whatever the program computes, were no number nan; -1: none is above; 0: neither is known. */
-int  watch_sign(const IrVal *v);
+/* 1: no element of it is below 0, whatever the program computes, were no number nan; -1: none is above; 0: neither is known. strict: none is 0, either. */
+int  watch_sign(const IrVal *v, bool strict);
+
+/* Is every element known to be 0? */
+bool watch_is_zero(const IrVal *v);

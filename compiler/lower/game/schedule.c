@@ -3,6 +3,7 @@
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/game/schedule.h"
+#include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -242,6 +243,7 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
         count_of(c, v, at);
         part_end(L);
         part_run_by(L, p, n);
+        if (L->told) told_asked(c, s->span, s->repeat.count);
     } else {
         part_drop(L);
         as_size(c, v, at, "the number of times", &n->count);
@@ -316,6 +318,7 @@ static void sched_if(Ctx *c, const Ast *s, Nodes *to)
     Part *before = guard(c, to, s->span);
     GanSchedule *n = sched_node(c, NULL, GAN_IF, s->span), *arm[2] = {sched_node(c, NULL, GAN_SEQUENCE, s->if_.then->span), NULL};
     part_run_by(c->L, p, n);
+    if (c->L->told) told_asked(c, s->span, s->if_.cond);
     int control = control_new(c->L);
     side(&inner, s->if_.then, control, to->rounds, arm[0], &changed);
     if (otherwise) {
@@ -383,6 +386,24 @@ static void sched_for(Ctx *c, const Ast *s, Nodes *to)
 
 static void touch(Ctx *c, const Ast *place) { scope_of_place(c, c->scope, place); }
 
+/* Arguments of a comparison are computed where it stands. */
+static void sched_compare(Ctx *c, const Ast *s, Nodes *to)
+{
+    Lower *L = c->L;
+    uint32_t before = L->m->next_id;
+    Part *p = part_begin(L, strf(L, "compare_%s", s->compare.name), IR_FN_STATE, s->span);
+    p->binds = true;
+    L->standing = s;
+    touch(c, s);
+    L->standing = NULL;
+    if (L->m->next_id == before) {
+        part_drop(L);
+        return;
+    }
+    part_end(L);
+    sched_call(c, to, p, GAN_CALL, NULL, s->span);
+}
+
 /* A copy starts at its original's first parameters; behind an update of that one, this is hardly what was meant. */
 static void check_copy(Ctx *c, const Ast *s)
 {
@@ -425,7 +446,7 @@ static void statement(Ctx *c, const Ast *s, Nodes *to)
     case AST_DEFINE: check_copy(c, s); return;
     case AST_DATA: sched_data(c, s, to); return;
     case AST_LOSS: touch(c, s); return;
-    case AST_COMPARE: touch(c, s); return;
+    case AST_COMPARE: sched_compare(c, s, to); return;
     case AST_LET: sched_let(c, s, to); return;
     case AST_SAMPLE: sched_sample(c, s, to); return;
     case AST_STATE: sched_state(c, s); return;

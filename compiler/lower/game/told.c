@@ -23,6 +23,7 @@ struct Told {
     ARRAY(GameCompare) compares;
     ARRAY(const Compare *) compared;                        /* the same index */
     ARRAY(const Ast *) said;                                /* definitions whose comment a move has */
+    ARRAY(GameAsked)   asked;
 };
 
 Told *told_new(Lower *L) { return arena_new_of(L->a, Told); }
@@ -37,6 +38,7 @@ typedef struct Rewrite {
     Stands stands[MAX_ARGS];
     int    n;
     ARRAY(Piece) pieces;                                    /* of the text, ascending */
+    ARRAY(const Ast *) defs;                                /* functions among the comparison's members that the text calls */
     const Ast *own;                                         /* binds a name that the text of an argument has, too; or NULL */
 } Rewrite;
 
@@ -48,7 +50,9 @@ static const char *called(Lower *L, const Value *v)
     case V_PLAYER: return v->player->name;
     case V_DIST: return dist_is_called(v->dist) ? v->dist->name : NULL;
     case V_COMPARE: return v->compare->name;
-    case V_FUNCTION: return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
+    case V_FUNCTION:
+        if (v->fn.kind == F_BUILTIN) return v->fn.builtin_name;
+        return v->fn.kind == F_CLOSURE && !v->fn.closure->bound && v->fn.closure->def->kind == AST_DEFINE ? v->fn.closure->name : NULL;
     case V_INT: case V_REAL: case V_BOOL: return val_key(L, v);
     default: return NULL;
     }
@@ -81,7 +85,14 @@ static const char *rewritten(Rewrite *r, const Ast *e);
 
 static bool is_whole(const Ast *e)
 {
-    return e->kind == AST_NAME || e->kind == AST_NUMBER || e->kind == AST_CALL || e->kind == AST_FIELD || e->kind == AST_LIST || e->kind == AST_BOOL;
+    return e->kind == AST_NAME || e->kind == AST_NUMBER || e->kind == AST_CALL || e->kind == AST_FIELD || e->kind == AST_LIST || e->kind == AST_BOOL || e->kind == AST_BLOCK;
+}
+
+static void add_def(Rewrite *r, const Ast *d)
+{
+    for (int i = 0; i < r->defs.n; i++)
+        if (r->defs.v[i] == d) return;
+    array_push(r->c->L->a, &r->defs, d);
 }
 
 /* In the place of a name or a call: the text of another expression, rewritten. */
@@ -91,6 +102,7 @@ static bool rewrite_as(Rewrite *r, const Ast *n, const Ast *e)
     memcpy(inner.stands, r->stands, sizeof inner.stands);
     const char *text = rewritten(&inner, e);
     if (!r->own) r->own = inner.own;
+    for (int i = 0; i < inner.defs.n; i++) add_def(r, inner.defs.v[i]);
     add_piece(r, n->span, strf(r->c->L, is_whole(e) ? "%s" : "(%s)", text ? text : ""));
     return true;
 }
@@ -103,7 +115,15 @@ static bool rewrite_required(Rewrite *r, const Ast *n)
     return is && rewrite_as(r, n, n->call.args.v[1]->arg.value);
 }
 
-/* Of what the comparison's members share: another member, or a state, as c.r, a `let` as what it is. */
+/* `if c {..} else {..}` of a parameter that is known: the side that is taken. */
+static bool rewrite_choice(Rewrite *r, const Ast *n)
+{
+    const Stands *s = n->kind == AST_IF ? stands_for(r, n->if_.cond) : NULL;
+    const Ast    *side = !s || !s->text ? NULL : !strcmp(s->text, "true") ? n->if_.then : !strcmp(s->text, "false") ? n->if_.otherwise : NULL;
+    return side && rewrite_as(r, n, side);
+}
+
+/* Of what the comparison's members share: another member, or a state, as c.r, a `let` as what it is, a `def` by its name. */
 static bool rewrite_shared(Rewrite *r, const Ast *n)
 {
     const Bound *b = r->of && n->kind == AST_NAME ? names_use(r->c->L->names, n) : NULL;
@@ -113,6 +133,7 @@ static bool rewrite_shared(Rewrite *r, const Ast *n)
         const char *name = m->kind == AST_MEMBER ? m->member.name : m->kind == AST_STATE ? m->state.name : NULL;
         if (name && m == b->node) return add_piece(r, n->span, strf(r->c->L, "%s.%s", r->of->name, name)), true;
         if (m->kind == AST_LET && m->let.pattern == b->node) return rewrite_as(r, n, m->let.value);
+        if (m->kind == AST_DEFINE && m == b->node) return add_def(r, m), true;
     }
     return false;
 }
@@ -120,7 +141,7 @@ static bool rewrite_shared(Rewrite *r, const Ast *n)
 static void rewrite(void *user, const Ast *n)
 {
     Rewrite *r = user;
-    if (rewrite_field(r, n) || rewrite_required(r, n) || rewrite_shared(r, n)) return;
+    if (rewrite_field(r, n) || rewrite_required(r, n) || rewrite_choice(r, n) || rewrite_shared(r, n)) return;
     const Stands *s = stands_for(r, n);
     if (s) add_piece(r, n->span, s->text);
     else ast_each_child(n, rewrite, r);
@@ -134,6 +155,13 @@ static bool has_word(const char *text, const char *word)
     return false;
 }
 
+/* Of a comparison's parameter, whose text has a name that n binds: c.p can stand for it. */
+static void capture(Rewrite *r, Stands *s, const char *name, const Ast *n)
+{
+    s->text = r->of ? strf(r->c->L, "%s.%s", r->of->name, s->param->param.name) : s->text;
+    if (has_word(s->text, name)) r->own = n;
+}
+
 /* A name that the text binds itself must not be one that comes into it. */
 static void find_captured(void *user, const Ast *n)
 {
@@ -141,19 +169,15 @@ static void find_captured(void *user, const Ast *n)
     const char  *name = n->kind == AST_NAME ? n->name.name : n->kind == AST_PARAM ? n->param.name : NULL;
     const Bound *b = name ? names_bound(r->c->L->names, n) : NULL;
     for (int i = 0; b && i < r->n; i++)
-        if (r->stands[i].text && has_word(r->stands[i].text, name)) r->own = n;
+        if (r->stands[i].text && has_word(r->stands[i].text, name)) capture(r, &r->stands[i], name, n);
     ast_each_child(n, find_captured, r);
 }
 
-/* On one line where it is one; NULL: a name would mean something else. */
-static const char *rewritten(Rewrite *r, const Ast *e)
+/* The text there with the pieces in it. NULL: they are not in its order. */
+static const char *with_pieces(const Rewrite *r, Span at)
 {
     Lower *L = r->c->L;
     Text   t = text_in(L->a);
-    find_captured(r, e);
-    if (r->own) return NULL;
-    rewrite(r, e);
-    Span at = e->span;
     for (int i = 0; i < r->pieces.n; i++) {
         const Piece *p = &r->pieces.v[i];
         if (p->at.begin < at.begin) return NULL;
@@ -163,6 +187,15 @@ static const char *rewritten(Rewrite *r, const Ast *e)
     }
     text_add(&t, text_of_source(L, at));
     return text_str(&t);
+}
+
+/* On one line where it is one; NULL: a name would mean something else. */
+static const char *rewritten(Rewrite *r, const Ast *e)
+{
+    find_captured(r, e);
+    if (r->own) return NULL;
+    rewrite(r, e);
+    return with_pieces(r, e->span);
 }
 
 static const Ast *param_at(AstList params, const Ast *arg, int i)
@@ -206,21 +239,25 @@ static Rewrite of_compare(Ctx *c, const Compare *k)
     Rewrite r = {.c = c, .of = k};
     for (int i = 0; i < params.n && i < MAX_ARGS; i++) {
         const char *text = called(c->L, scope_local(c, k->closure->scope, params.v[i]->param.name));
-        r.stands[r.n++] = (Stands){params.v[i], text, NULL};
+        r.stands[r.n++] = (Stands){params.v[i], text ? text : strf(c->L, "%s.%s", k->name, params.v[i]->param.name), NULL};
     }
     return r;
 }
 
+static const char *text_of_parts(Ctx *c, const Ast *e);
+
 /* With what `with` has changed, the first change first. */
-static const char *with_changes(Lower *L, const char *text, const Changed *w, const char *member)
+static const char *with_changes(Ctx *c, const char *text, const Changed *w, const char *member)
 {
     if (!w) return text;
-    text = with_changes(L, text, w->before, member);
+    Ctx inner = *c;
+    inner.scope = w->scope;
+    text = with_changes(c, text, w->before, member);
     for (int i = 0; i < w->decl->compare.changes.n; i++) {
         const Ast *n = w->decl->compare.changes.v[i];
         if (strcmp(n->change.name, member)) continue;
-        const char *change = text_of_source(L, n->change.value->span);
-        text = n->change.adds ? strf(L, "%s + %s", text, change) : change;
+        const char *change = text_of_parts(&inner, n->change.value);
+        text = n->change.adds ? strf(c->L, "%s + %s", text, change) : change;
     }
     return text;
 }
@@ -243,12 +280,12 @@ static const char *changes_text(Lower *L, const Compare *k)
     return text_str(&t);
 }
 
-/* The argument for a parameter, as the call writes it. NULL: none is given. */
+/* The argument for a parameter, as the call writes it, or as it is declared where none is given. NULL: neither is. */
 static const char *argument_text(Lower *L, AstList params, const Ast *param, const Ast *call)
 {
     for (int i = 0; call && call->kind == AST_CALL && i < call->call.args.n; i++)
         if (param_at(params, call->call.args.v[i], i) == param) return text_of_source(L, call->call.args.v[i]->arg.value->span);
-    return NULL;
+    return param->param.value ? text_of_source(L, param->param.value->span) : NULL;
 }
 
 /* "p is ring, q is G", of parameters whose arguments are called otherwise; of one without a name, as fn(u) u^2, what the call says; call: or NULL. */
@@ -259,10 +296,25 @@ static const char *stands_text(Ctx *c, const Compare *k, const Ast *call)
     Text    t = text_in(c->L->a);
     for (int i = 0; i < r.n; i++) {
         const Ast  *p = r.stands[i].param;
-        const char *text = r.stands[i].text ? r.stands[i].text : argument_text(c->L, params, p, call);
+        const char *name = called(c->L, scope_local(c, k->closure->scope, p->param.name)), *text = name ? name : argument_text(c->L, params, p, call);
         if (text && strcmp(text, p->param.name)) text_printf(&t, "%s%s is %s", t.n ? ", " : "", p->param.name, text);
     }
     return text_str(&t);
+}
+
+/* ", where within(s) = ..", of each function that the text calls, and those that these call. */
+static const char *with_defs(Rewrite *r, const char *text)
+{
+    Lower *L = r->c->L;
+    for (int i = 0; i < r->defs.n; i++) {
+        const Ast  *d = r->defs.v[i], *body = d->define.body;
+        Rewrite     inner = of_compare(r->c, r->of);
+        const char *is = rewritten(&inner, body);
+        for (int k = 0; k < inner.defs.n; k++) add_def(r, inner.defs.v[k]);
+        Span head = {.file = body->span.file, .begin = d->define.name_span.begin, .end = body->span.begin};
+        text = strf(L, "%s, where %s%s", text, text_of_source(L, head), is ? is : text_of_source(L, body->span));
+    }
+    return text;
 }
 
 static const char *formula_of_member(Ctx *c, const Compare *k, const char *name)
@@ -272,20 +324,53 @@ static const char *formula_of_member(Ctx *c, const Compare *k, const char *name)
         if (s.v[i]->kind != AST_MEMBER || strcmp(s.v[i]->member.name, name)) continue;
         Rewrite     r = of_compare(c, k);
         const char *text = rewritten(&r, s.v[i]->member.value);
-        if (!text) text = strf(c->L, "%s, where %s", text_of_source(c->L, s.v[i]->member.value->span), stands_text(c, k, NULL));
-        return with_changes(c->L, text, k->changed, name);
+        if (text) text = with_defs(&r, text);
+        else text = strf(c->L, "%s, where %s", text_of_source(c->L, s.v[i]->member.value->span), stands_text(c, k, NULL));
+        return with_changes(c, text, k->changed, name);
     }
     return NULL;
 }
 
-/* What a loss is that is written so: one step of it. NULL: nothing more can be said. */
-static const char *formula_of(Ctx *c, const Ast *e)
+/* A member c.critic, a function f(c): what it is, one step of it. NULL: nothing more can be said. */
+static const char *formula_of_part(Ctx *c, const Ast *e)
 {
     const Compare *k = e->kind == AST_FIELD ? compare_named(c, e->field.object) : NULL;
     if (k) return formula_of_member(c, k, e->field.name);
-    if (e->kind == AST_CALL) return formula_of_call(c, e);
-    Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
-    return v && v->kind == V_THUNK && !v->thunk.let ? text_of_source(c->L, v->thunk.expr->span) : NULL;
+    return e->kind == AST_CALL ? formula_of_call(c, e) : NULL;
+}
+
+static bool is_of_compare(Ctx *c, const Ast *e)
+{
+    bool is = e->kind == AST_FIELD && compare_named(c, e->field.object);
+    for (int i = 0; e->kind == AST_CALL && i < e->call.args.n; i++) is = is || compare_named(c, e->call.args.v[i]->arg.value);
+    return is;
+}
+
+static void rewrite_parts(void *user, const Ast *n)
+{
+    Rewrite    *r = user;
+    const char *text = is_of_compare(r->c, n) ? formula_of_part(r->c, n) : NULL;
+    if (text) add_piece(r, n->span, strf(r->c->L, "(%s)", text));
+    else ast_each_child(n, rewrite_parts, r);
+}
+
+/* The text of an expression, in which what is of comparisons is said. */
+static const char *text_of_parts(Ctx *c, const Ast *e)
+{
+    Rewrite r = {.c = c};
+    rewrite_parts(&r, e);
+    const char *text = with_pieces(&r, e->span);
+    return text ? text : text_of_source(c->L, e->span);
+}
+
+/* What a loss is that is written so: by itself, or by its parts. NULL: nothing more can be said. */
+static const char *formula_of(Ctx *c, const Ast *e)
+{
+    Value      *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    bool        named = v && v->kind == V_THUNK && !v->thunk.let;
+    const Ast  *said = named ? v->thunk.expr : e;
+    const char *whole = formula_of_part(c, said), *parts = whole ? whole : text_of_parts(c, said);
+    return named || strcmp(parts, text_of_source(c->L, e->span)) ? parts : NULL;
 }
 
 /* ---- comparisons: what is told of their members -------------------------------------------------------------------------------- */
@@ -313,7 +398,7 @@ static void tell_compare(Ctx *c, Compare *k, const Ast *name)
     const Bound *b = names_use(L->names, name);
     AstList      s = d->define.body->block.stmts;
     const Ast   *call = b && b->node->kind == AST_COMPARE ? b->node->compare.value : NULL;
-    GameCompare  g = {.name = strf(L, "%s%s", k->name, c->index), .stands = stands_text(c, k, call), .made = call ? text_of_source(L, call->span) : k->closure->name, .doc = d->define.doc,
+    GameCompare  g = {.name = strf(L, "%s%s", k->name, k->index ? k->index : ""), .stands = stands_text(c, k, call), .made = call ? text_of_source(L, call->span) : k->closure->name, .doc = d->define.doc,
                      .of = k->closure->name, .changed = changes_text(c->L, k), .at = d->define.name_span, .member = arena_array(L->a, GameMember, s.n + 1)};
     for (int i = 0; i < s.n; i++) {
         if (s.v[i]->kind != AST_MEMBER) continue;
@@ -347,7 +432,7 @@ static bool tell_reach(Ctx *c, const Player *p, IrVal *y, bool moved, GameReach 
     if (!p->params.n || !grad_reverse(fn_builder(c), &y, NULL, 1, w, p->params.n, g, &report)) return false;
     const IrNode *cut = NULL;
     for (int i = 0; i < p->params.n; i++) {
-        if (g[i]) return *out = (GameReach){p->name, moved ? REACH_MOVED : REACH_HELD, SPAN_NONE}, true;
+        if (g[i] && !watch_is_zero(g[i])) return *out = (GameReach){p->name, moved ? REACH_MOVED : REACH_HELD, SPAN_NONE}, true;
         if (!cut) cut = report.cut[i];
     }
     if (!cut) return false;
@@ -397,7 +482,7 @@ static int sign_at(Lower *L, const Player *net, const char *part, const char *of
     for (int i = 0; i < L->answers.n; i++) {
         const char *other = g[i] && L->answers.v[i].net == net && !strcmp(L->answers.v[i].part, part) ? drawn_from(L, i) : NULL;
         if (!other || strcmp(other, of)) continue;
-        int s = watch_sign(g[i]);
+        int s = watch_sign(g[i], g[i]->type.rank > 0);     /* of a tensor's elements some may count for nothing */
         sign = sign == 2 || sign == s ? s : 0;
     }
     return sign;
@@ -446,6 +531,8 @@ static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_wh
     IrVal *stable = n ? before_grad(c, y, w, n, false) : y;                     /* its derivative has fewer rows */
     if (!n || !grad_reverse(fn_builder(c), &stable, NULL, 1, w, n, g, &report)) return;
     uint64_t *moved = arena_array(L->work, uint64_t, n + 1);
+    for (int i = 0; i < n; i++)
+        if (g[i] && watch_is_zero(g[i])) g[i] = NULL;
     for (int i = 0; i < n; i++) moved[i] = g[i] ? moved_through(c, i, who, n_who) : 0;
     for (int i = 0; i < n; i++) {
         const Player *net = L->answers.v[i].net;
@@ -454,6 +541,7 @@ static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_wh
         GamePush *p = push_at(m, net->name, L->answers.v[i].part, arena_str(L->a, of));
         if (p->way == 2) p->way = -sign * sign_at(L, net, p->part, of, g);
         if (!is_moved(who, n_who, net) && is_asked_of_more(L, i, g, moved)) p->way = 0;
+        p->many = p->many || g[i]->type.rank;
         p->moved = p->moved || moved[i];
     }
 }
@@ -631,10 +719,11 @@ typedef struct Said { Ctx *c; ARRAY(GameSaid) list; } Said;
 static bool is_of_game(Ctx *c, const Ast *e)
 {
     const Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
-    return v && (v->kind == V_PLAYER || v->kind == V_DIST || v->kind == V_COMPARE);
+    bool         model = v && v->kind == V_PLAYER && v->player->word != AST_DEFINE_NET;
+    return v && (model || v->kind == V_DIST || v->kind == V_COMPARE);
 }
 
-/* Of functions of players, distributions and comparisons: the comments above them. */
+/* Of functions of models, distributions and comparisons: the comments above them. */
 static void tell_said(void *user, const Ast *e)
 {
     Said        *s = user;
@@ -691,6 +780,11 @@ void told_report(Ctx *c, const Ast *value)
     tell_compares(c, value);
 }
 
+void told_asked(Ctx *c, Span statement, const Ast *e)
+{
+    array_push(c->L->a, &c->L->told->asked, ((GameAsked){statement, text_of_source(c->L, e->span)}));
+}
+
 static void find_zero_sums(Lower *L, Told *t)
 {
     for (int i = 0; i < t->moves.n; i++)
@@ -700,10 +794,27 @@ static void find_zero_sums(Lower *L, Told *t)
         }
 }
 
+/* Members that are in a formula: of a loss, or of another member, which is then shown, too. */
+static void find_used(Lower *L, Told *t)
+{
+    Text all = text_in(L->work);
+    for (int i = 0; i < t->moves.n; i++) text_printf(&all, "%s ", t->moves.v[i].formula ? t->moves.v[i].formula : "");
+    for (int i = 0; i < t->compares.n; i++)
+        for (int k = 0; k < t->compares.v[i].n_members; k++) text_printf(&all, "%s ", t->compares.v[i].member[k].formula);
+    for (int i = 0; i < t->compares.n; i++)
+        for (int k = 0; k < t->compares.v[i].n_members; k++) {
+            GameMember *m = &t->compares.v[i].member[k];
+            size_t      n = strcspn(m->name, "(");
+            m->used = has_word(text_str(&all), strf(L, "%s.%.*s", t->compared.v[i]->name, (int)n, m->name));
+        }
+}
+
 void told_finish(Ctx *c, LowerResult *out)
 {
     Told *t = c->L->told;
+    find_used(c->L, t);
     find_zero_sums(c->L, t);
     out->move = t->moves.v, out->n_moves = t->moves.n;
     out->compare = t->compares.v, out->n_compares = t->compares.n;
+    out->asked = t->asked.v, out->n_asked = t->asked.n;
 }

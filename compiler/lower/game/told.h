@@ -11,5 +11,8 @@ void  told_move(Ctx *c, const Ast *update, const char *together, Player *const *
 /* A report of that: of which comparisons it is. */
 void  told_report(Ctx *c, const Ast *value);
 
+/* A statement that asks while the program runs: `if` its condition, `repeat` how often. */
+void  told_asked(Ctx *c, Span statement, const Ast *e);
+
 /* After the last statement, while the graph is whole. */
 void  told_finish(Ctx *c, LowerResult *out);

@@ -2,7 +2,8 @@
  *
  * Such a number has two faces. The static one decides sizes and branches, as that of any number; the other is a node of the function
  * being built, made when the number first meets a tensor there: a leaf in f64, from which what is computed from the number depends; where
- * it is another name for a number with two faces, the leaf is made of that one's.
+ * it is another name for a number with two faces, the leaf is made of that one's. What is of one round of a loop stands in its body: the leaf where the number
+ * is met, and behind it what is computed from it.
  * An integer that is cut from such a number stays one, and is no way for a derivative. Arithmetic on such numbers gives numbers with two faces, and comparing them a condition whose face is that of a number it hangs on. */
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -19,11 +20,16 @@ struct Face {
     bool   is_whole, first;
     Value *cond;                                            /* FACE_PICK: a condition with a face, by which it was picked; NULL: none */
     int    depth;                                           /* of the numbers it is computed from */
+    Face  *home;                                            /* a leaf in the body of a loop that it hangs on, the innermost; NULL: none, its node stands at the entry */
+    IrBlock *block; IrNode *last; int nest;                 /* of a home: the body, the last of the nodes that hang on it, and how many homes are around */
     ARRAY(struct { Fn *fn; IrVal *v; }) made;
 };
 
 static double number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 static int depth_of(const Value *v) { return v && v->face ? v->face->depth : 0; }
+
+static Face *home_of(const Value *v) { return v && v->face ? v->face->home : NULL; }
+static Face *inner_home(Face *a, Face *b) { return !a || (b && b->nest > a->nest) ? b : a; }
 
 static Face *face_new(Lower *L, Value *v, Value *a, Value *b)
 {
@@ -32,6 +38,7 @@ static Face *face_new(Lower *L, Value *v, Value *a, Value *b)
     f->b = b;
     f->value = number(v);
     f->depth = 1 + (depth_of(a) > depth_of(b) ? depth_of(a) : depth_of(b));
+    f->home = inner_home(home_of(a), home_of(b));
     return v->face = f;
 }
 
@@ -42,9 +49,29 @@ Value *face_leaf(Lower *L, const Value *v)
     return leaf;
 }
 
-/* Where nodes of numbers stand: at the function's entry, in order, so that bodies of loops see them too. */
-static void at_entry(Fn *f)
+Value *face_leaf_here(Ctx *c, const Value *v)
 {
+    Fn *fn = c->L->fn;
+    Value *leaf = face_leaf(c->L, v);
+    Face *f = leaf->face;
+    f->nest = f->home ? f->home->nest + 1 : 1;
+    IrVal *value = f->a ? ir_convert(fn_builder(c), face_node(c, f->a), IR_F64) : ir_const(fn_builder(c), IR_F64, f->value);
+    IrVal *node = diff_leaf(c, value);
+    f->home = f;
+    f->block = fn->b.block;
+    f->last = node->def;
+    array_push(c->L->a, &f->made, ((__typeof__(*f->made.v)){fn, node}));
+    return leaf;
+}
+
+/* Where nodes of numbers stand: at the function's entry, in order, so that bodies of loops see them too; or behind the leaf in a body. */
+static void at_place(Fn *f, const Face *home)
+{
+    if (home) {
+        f->b.block = home->block;
+        f->b.before = home->last->next;
+        return;
+    }
     f->b.block = &f->ir->body;
     f->b.before = f->last_face ? f->last_face->next : f->ir->body.first;
 }
@@ -122,10 +149,10 @@ IrVal *face_node(Ctx *c, const Value *v)
     if (f->a && f->a->face) face_node(c, f->a);
     if (f->b && f->b->face) face_node(c, f->b);
     if (f->cond) face_node(c, f->cond);
-    at_entry(fn);
+    at_place(fn, f->home);
     Ctx entry = {.L = c->L, .batch = -1, .path = "", .index = ""};
     node = make(&entry, f);
-    if (node->def) fn->last_face = node->def;
+    if (node->def) *(f->home ? &f->home->last : &fn->last_face) = node->def;
     fn->b.block = block;
     fn->b.before = before;
     array_push(c->L->a, &f->made, ((__typeof__(*f->made.v)){fn, node}));
@@ -172,6 +199,7 @@ static Value *pick(Ctx *c, Value *cond, bool first, Value *a, Value *b)
     f->kind = FACE_PICK;
     f->first = first;
     f->cond = cond;
+    f->home = inner_home(f->home, home_of(cond));
     if (cond && cond->face->depth >= f->depth) f->depth = 1 + cond->face->depth;
     return faced(c, result, f);
 }

@@ -83,6 +83,7 @@ IrVal *exact_node(Lower *L, IrBuilder *b, const Value *v, IrElem elem);
 
 
 Value *face_leaf(Lower *L, const Value *number);                                /* the same number, to be differentiated by */
+Value *face_leaf_here(Ctx *c, const Value *number);                            /* the same, of which what is computed stands where this is called, in the body of a loop */
 IrVal *face_node(Ctx *c, const Value *number);                                  /* of one with a face, in the function being built: f64, or an integer that is cut from one */
 Value *face_binary(Ctx *c, AstOp op, Value *a, Value *b, Value *result);        /* these give `result` a face if an operand has one */
 Value *face_map(Ctx *c, IrOp op, Value *a, Value *result);

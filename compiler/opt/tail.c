@@ -1,0 +1,424 @@
+/* tail.c - see tail.h. First numbers of two doubles, then sums, then functions of sums, each as a power series in what is left beside the
+ * first term. */
+#include "compiler/opt/tail.h"
+#include "runtime/math/scalar.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { MOST_POWERS = 64, MOST_J = 12, MOST_EXPONENT = 700 };
+
+static const int64_t MOST_E = 1000LL * TAIL_UNIT;
+
+static const double lost = 0x1p-76; /* of a sum's size: what is smaller is 0 */
+
+/* ---- two doubles ------------------------------------------------------------------------------------------------ */
+
+static Two quick(double a, double b) /* |a| >= |b| */
+{
+    double s = a + b;
+    return (Two){s, b - (s - a)};
+}
+
+static Two two_add(Two a, Two b)
+{
+    double s = a.h + b.h, part = s - a.h, rest = (a.h - (s - part)) + (b.h - part);
+    return quick(s, rest + a.l + b.l);
+}
+
+static Two two_neg(Two a) { return (Two){-a.h, -a.l}; }
+
+static Two two_mul(Two a, Two b)
+{
+    double p = a.h * b.h;
+    return quick(p, fma(a.h, b.h, -p) + (a.h * b.l + a.l * b.h));
+}
+
+static Two two_div(Two a, Two b)
+{
+    double q = a.h / b.h;
+    Two rest = two_add(a, two_neg(two_mul((Two){q, 0}, b)));
+    double more = rest.h / b.h;
+    rest = two_add(rest, two_neg(two_mul((Two){more, 0}, b)));
+    return two_add(quick(q, more), (Two){rest.h / b.h, 0});
+}
+
+static Two of_whole(int64_t n)
+{
+    double h = (double)n;
+    return (Two){h, (double)((__int128)n - (__int128)h)};
+}
+
+Two two_of(Q c) { return two_div(of_whole(c.n), of_whole(c.d)); }
+
+static Two two_exp(Two a)
+{
+    static const Two ln2 = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
+    double k = nearbyint(a.h / ln2.h);
+    Two r = two_add(a, two_neg(two_mul((Two){k, 0}, ln2))), p = {0, 0};
+    r = (Two){r.h / 256, r.l / 256};
+    for (int i = 12; i > 0; i--) p = two_div(two_mul(r, two_add(p, (Two){1, 0})), (Two){i, 0});
+    for (int i = 0; i < 8; i++) p = two_add(two_mul((Two){2, 0}, p), two_mul(p, p));
+    p = two_add(p, (Two){1, 0});
+    return (Two){ldexp(p.h, (int)k), ldexp(p.l, (int)k)};
+}
+
+Two two_log(Two a)
+{
+    Two y = {math_log_f64(a.h), 0};
+    for (int i = 0; i < 2; i++) y = two_add(y, two_add(two_mul(a, two_exp(two_neg(y))), (Two){-1, 0}));
+    return y;
+}
+
+/* ---- sums ------------------------------------------------------------------------------------------------------- */
+
+static Tail *empty(Arena *arena)
+{
+    Tail *t = arena_new_of(arena, Tail);
+    t->n = 0;
+    t->whole = true;
+    t->known = 0;
+    return t;
+}
+
+static void know(Tail *t, int64_t e) /* up to e only */
+{
+    if (!t->whole && t->known <= e) return;
+    t->whole = false;
+    t->known = e;
+    while (t->n && t->t[t->n - 1].e >= e) t->n--;
+}
+
+static bool is_beyond(const Tail *t, int64_t e) { return !t->whole && e >= t->known; }
+
+static void put(Tail *t, TailTerm x)
+{
+    int at = t->n;
+    if (is_beyond(t, x.e)) return;
+    while (at && (t->t[at - 1].e > x.e || (t->t[at - 1].e == x.e && t->t[at - 1].j > x.j))) at--;
+    if (at && t->t[at - 1].e == x.e && t->t[at - 1].j == x.j) {
+        t->t[at - 1].a = two_add(t->t[at - 1].a, x.a);
+        t->t[at - 1].m += x.m;
+        return;
+    }
+    if (t->n == TAIL_TERMS) {
+        know(t, t->t[t->n - 1].e);
+        put(t, x);
+        return;
+    }
+    for (int i = t->n++; i > at; i--) t->t[i] = t->t[i - 1];
+    t->t[at] = x;
+}
+
+/* What cancelled is 0. */
+static Tail *settled(Tail *t)
+{
+    for (int i = 0; i < t->n; i++) {
+        if (!(fabs(t->t[i].a.h) > lost * t->t[i].m)) t->t[i].a = (Two){0, 0};
+        if (!isfinite(t->t[i].m) || abs(t->t[i].j) > MOST_J) return NULL;
+    }
+    return t;
+}
+
+static TailTerm term(int64_t e, int j, Two a) { return (TailTerm){e, j, a, fabs(a.h)}; }
+static bool is_noise(const TailTerm *t) { return t->a.h == 0; }
+
+const TailTerm *tail_first(const Tail *a)
+{
+    for (int i = 0; i < a->n; i++)
+        if (!is_noise(&a->t[i])) return &a->t[i];
+    return NULL;
+}
+
+Tail *tail_number(Arena *arena, Two c)
+{
+    Tail *t = empty(arena);
+    if (c.h != 0) put(t, term(0, 0, c));
+    return isfinite(c.h) ? t : NULL;
+}
+
+Tail *tail_t(Arena *arena, Q c, Two add)
+{
+    Tail *t = tail_number(arena, add);
+    if (t) put(t, term(0, 1, two_of(c)));
+    return t;
+}
+
+Tail *tail_scale(Arena *arena, const Tail *a, double c)
+{
+    if (!a) return NULL;
+    Tail *t = arena_copy(arena, a, sizeof *a);
+    for (int i = 0; i < t->n; i++) {
+        t->t[i].a = (Two){c * t->t[i].a.h, c * t->t[i].a.l};
+        t->t[i].m *= fabs(c);
+    }
+    return t;
+}
+
+Tail *tail_add(Arena *arena, const Tail *a, const Tail *b)
+{
+    if (!a || !b) return NULL;
+    Tail *t = arena_copy(arena, a, sizeof *a);
+    if (!b->whole) know(t, b->known);
+    for (int i = 0; i < b->n; i++) put(t, b->t[i]);
+    return settled(t);
+}
+
+/* What is cut off a is of no use from there on. */
+static void know_product(Tail *t, const Tail *a, const Tail *b)
+{
+    const TailTerm *first = tail_first(b);
+    if (!a->whole && (first || !b->whole)) know(t, a->known + (first ? first->e : b->known));
+}
+
+/* Up to *limit; NULL: as far as is known. */
+static Tail *product(Arena *arena, const Tail *a, const Tail *b, const int64_t *limit)
+{
+    if (!a || !b) return NULL;
+    Tail *t = empty(arena);
+    know_product(t, a, b);
+    know_product(t, b, a);
+    if (limit) know(t, *limit);
+    for (int i = 0; i < a->n; i++)
+        for (int k = 0; k < b->n && !is_beyond(t, a->t[i].e + b->t[k].e); k++)
+            put(t, (TailTerm){a->t[i].e + b->t[k].e, a->t[i].j + b->t[k].j, two_mul(a->t[i].a, b->t[k].a), a->t[i].m * b->t[k].m});
+    return t->n && labs(t->t[0].e) > MOST_E ? NULL : settled(t);
+}
+
+Tail *tail_mul(Arena *arena, const Tail *a, const Tail *b) { return product(arena, a, b, NULL); }
+
+/* Of x = c E^e T^j (1 + rest): the rest, which vanishes as E does, and beside it what was lost of x. NULL: it does not vanish. */
+static Tail *beside(Arena *arena, const Tail *x, const TailTerm *first, Tail *noise)
+{
+    Tail *r = empty(arena);
+    if (!x->whole) know(r, x->known - first->e);
+    for (int i = 0; i < x->n; i++) {
+        TailTerm t = {x->t[i].e - first->e, x->t[i].j - first->j, two_div(x->t[i].a, first->a), x->t[i].m / fabs(first->a.h)};
+        bool is_first = &x->t[i] == first;
+        if (!is_first && t.e <= 0 && !is_noise(&t)) return NULL;
+        if (is_first || t.e <= 0)
+            put(noise, (TailTerm){t.e, t.j, {0, 0}, t.m});
+        else
+            put(r, t);
+    }
+    return r;
+}
+
+/* Adds the sum of c[k] x^k over k > 0, of what vanishes; next gives c[k + 1] from c[k]. */
+static bool add_powers(Arena *arena, Tail *to, const Tail *x, Two c, Two (*next)(Two c, int k, Two of), Two of)
+{
+    const Tail *power = x;
+    if (!x->whole) know(to, x->known);
+    for (int k = 1; power && power->n && !is_beyond(to, power->t[0].e); k++) {
+        if (k == MOST_POWERS) return know(to, power->t[0].e), true;
+        for (int i = 0; i < power->n; i++) {
+            TailTerm t = power->t[i];
+            put(to, (TailTerm){t.e, t.j, two_mul(c, t.a), fabs(c.h) * t.m});
+        }
+        c = next(c, k, of);
+        if (c.h == 0) return true;
+        int64_t limit = to->n == TAIL_TERMS ? to->t[to->n - 1].e + 1 : to->known;
+        power = product(arena, power, x, to->n == TAIL_TERMS || !to->whole ? &limit : NULL);
+        if (power && !power->whole && to->n < TAIL_TERMS) know(to, power->known);
+    }
+    return power != NULL;
+}
+
+static void add_noise(Tail *to, const Tail *noise, double by)
+{
+    for (int i = 0; i < noise->n; i++) put(to, (TailTerm){noise->t[i].e, noise->t[i].j, {0, 0}, by * noise->t[i].m});
+}
+
+/* ---- functions -------------------------------------------------------------------------------------------------- */
+
+static Two next_of_exp(Two c, int k, Two of) { return (void)of, two_div(c, (Two){k + 1, 0}); }
+static Two next_of_log(Two c, int k, Two of) { return (void)of, two_div(two_mul(c, (Two){-k, 0}), (Two){k + 1, 0}); }
+
+static Two next_of_pow(Two c, int k, Two of)
+{
+    return two_div(two_mul(c, two_add(of, (Two){-k, 0})), (Two){k + 1, 0});
+}
+
+static Tail *whole_power(Arena *arena, const Tail *a, int64_t k)
+{
+    Tail *t = tail_number(arena, (Two){1, 0});
+    for (int i = 0; i < k; i++) t = tail_mul(arena, t, a);
+    return t;
+}
+
+/* c^k; c > 0, or k is whole. */
+static Two number_to(Two c, Q k)
+{
+    Two r = two_exp(two_mul(two_of(k), two_log(c.h < 0 ? two_neg(c) : c)));
+    if (q_whole(k) && k.n < 0 && k.n >= -8) {
+        r = (Two){1, 0};
+        for (int i = 0; i < -k.n; i++) r = two_div(r, c.h < 0 ? two_neg(c) : c);
+    }
+    return c.h < 0 && k.n % 2 ? two_neg(r) : r;
+}
+
+/* e k, if it is on the grid */
+static bool times(int64_t e, Q k, int64_t *out)
+{
+    __int128 n = (__int128)e * k.n;
+    if (n % k.d || n / k.d > MOST_E || n / k.d < -MOST_E) return false;
+    *out = (int64_t)(n / k.d);
+    return true;
+}
+
+Tail *tail_pow(Arena *arena, const Tail *a, Q k)
+{
+    if (!a) return NULL;
+    if (q_whole(k) && k.n >= 0 && k.n <= 8) return whole_power(arena, a, k.n);
+    const TailTerm *first = tail_first(a);
+    if (!first || (!q_whole(k) && (first->j || first->a.h < 0)) || labs(k.n) > 1000000) return NULL;
+    Tail *noise = empty(arena), *rest = beside(arena, a, first, noise), *t = tail_number(arena, (Two){1, 0});
+    if (!rest || !add_powers(arena, t, rest, two_of(k), next_of_pow, two_of(k))) return NULL;
+    for (int i = 0; i < noise->n; i++) noise->t[i].m *= noise->t[i].e || noise->t[i].j || noise->t[i].m > 4 ? fabs(q_f64(k)) : 0;
+    add_noise(t, noise, 1);
+    Tail *by = empty(arena);
+    int64_t e;
+    if (!times(first->e, k, &e)) return NULL;
+    put(by, term(e, first->j ? (int)(first->j * k.n) : 0, number_to(first->a, k)));
+    return tail_mul(arena, settled(t), by);
+}
+
+Tail *tail_div(Arena *arena, const Tail *a, const Tail *b) { return tail_mul(arena, a, tail_pow(arena, b, (Q){-1, 1})); }
+
+/* a = number + c T + what vanishes; false: not that. *gone: exp(a) is 0 beyond all powers. */
+static bool split(const Tail *a, Two *number, Q *c, Tail *rest, Tail *noise, bool *gone)
+{
+    *number = (Two){0, 0};
+    *c = Q_ZERO;
+    *gone = false;
+    const TailTerm *first = tail_first(a);
+    if (first && (first->e < 0 || (!first->e && first->j > 1))) return *gone = true;
+    if (!a->whole) know(rest, a->known);
+    if (!a->whole && a->known <= 0) return false;
+    for (int i = 0; i < a->n; i++) {
+        const TailTerm *t = &a->t[i];
+        if (t->e > 0) {
+            put(rest, *t);
+            continue;
+        }
+        if (is_noise(t) || t->m > 4 * fabs(t->a.h)) put(noise, (TailTerm){t->e, t->j, {0, 0}, t->m});
+        if (is_noise(t)) continue;
+        if (t->j == 0) *number = t->a;
+        else if (t->j != 1 || !q_from_f64(t->a.h, c) || fabs(two_add(two_of(*c), two_neg(t->a)).h) > 0x1p-90 * fabs(t->a.h)) return false;
+    }
+    return fabs(number->h) < MOST_EXPONENT;
+}
+
+/* exp(a) - less, less being 0 or 1 */
+static Tail *exp_less(Arena *arena, const Tail *a, bool less)
+{
+    Two number;
+    Q c;
+    bool gone;
+    if (!a) return NULL;
+    Tail *rest = empty(arena), *noise = empty(arena);
+    if (!split(a, &number, &c, rest, noise, &gone) || gone) return NULL;
+    bool small = less && number.h == 0 && q_is(c, 0);
+    Tail *t = tail_number(arena, (Two){!small, 0}), *by = empty(arena);
+    int64_t e;
+    if (!times(TAIL_UNIT, c, &e)) return NULL;
+    if (!add_powers(arena, t, rest, (Two){1, 0}, next_of_exp, (Two){0, 0})) return NULL;
+    add_noise(t, noise, 1);
+    put(by, term(e, 0, two_exp(number)));
+    t = tail_mul(arena, settled(t), by);
+    return less && !small ? tail_add(arena, t, tail_number(arena, (Two){-1, 0})) : t;
+}
+
+Tail *tail_exp(Arena *arena, const Tail *a) { return exp_less(arena, a, false); }
+Tail *tail_expm1(Arena *arena, const Tail *a) { return exp_less(arena, a, true); }
+
+Tail *tail_log(Arena *arena, const Tail *a)
+{
+    const TailTerm *first = a ? tail_first(a) : NULL;
+    if (!first || first->j || first->a.h <= 0) return NULL;
+    Tail *noise = empty(arena), *rest = beside(arena, a, first, noise), *t = tail_number(arena, two_log(first->a));
+    if (!rest || !t) return NULL;
+    if (first->e) put(t, term(0, 1, two_div(of_whole(first->e), of_whole(TAIL_UNIT))));
+    if (!add_powers(arena, t, rest, (Two){1, 0}, next_of_log, (Two){0, 0})) return NULL;
+    add_noise(t, noise, 1);
+    return settled(t);
+}
+
+/* Does a go to 0? */
+static bool vanishes(const Tail *a)
+{
+    bool does = a->whole || a->known > 0;
+    for (int i = 0; i < a->n; i++) does = does && a->t[i].e > 0;
+    return does;
+}
+
+Tail *tail_log1p(Arena *arena, const Tail *a)
+{
+    if (!a) return NULL;
+    if (!vanishes(a)) return tail_log(arena, tail_add(arena, a, tail_number(arena, (Two){1, 0})));
+    Tail *t = empty(arena);
+    return add_powers(arena, t, a, (Two){1, 0}, next_of_log, (Two){0, 0}) ? settled(t) : NULL;
+}
+
+/* Where it goes: -1 to -inf, 1 to inf, 0 to a number. */
+static int goes_to(const Tail *a)
+{
+    const TailTerm *first = tail_first(a);
+    int sign = 0;
+    double from = 0;
+    if (!first || first->e > 0) return 0;
+    bool grows = first->e < 0;
+    for (int i = 0; i < a->n; i++) grows |= !is_noise(&a->t[i]) && a->t[i].e == 0 && a->t[i].j > 0;
+    return grows && tail_sign(a, &sign, &from) ? sign : 0;
+}
+
+static Tail *one_plus(Arena *arena, const Tail *a) { return a ? tail_add(arena, tail_number(arena, (Two){1, 0}), a) : NULL; }
+
+Tail *tail_sigmoid(Arena *arena, const Tail *a)
+{
+    if (!a) return NULL;
+    if (goes_to(a) >= 0) return tail_pow(arena, one_plus(arena, tail_exp(arena, tail_scale(arena, a, -1))), (Q){-1, 1});
+    Tail *e = tail_exp(arena, a);
+    return tail_div(arena, e, one_plus(arena, e));
+}
+
+Tail *tail_softplus(Arena *arena, const Tail *a)
+{
+    if (!a) return NULL;
+    if (goes_to(a) <= 0) return tail_log1p(arena, tail_exp(arena, a));
+    return tail_add(arena, a, tail_log1p(arena, tail_exp(arena, tail_scale(arena, a, -1))));
+}
+
+Tail *tail_tanh(Arena *arena, const Tail *a)
+{
+    if (!a) return NULL;
+    int sign = goes_to(a) <= 0 ? 1 : -1;
+    Tail *twice = tail_scale(arena, a, 2 * sign), *up = tail_expm1(arena, twice);
+    return tail_scale(arena, tail_div(arena, up, one_plus(arena, tail_exp(arena, twice))), sign);
+}
+
+/* ---- signs ------------------------------------------------------------------------------------------------------ */
+
+static double size_at(const TailTerm *t, double T) { return math_log_f64(fabs(t->a.h)) + (double)t->e / TAIL_UNIT * T + t->j * math_log_f64(-T); }
+
+/* Is the term more than twice all the others at T? */
+static bool dominates(const Tail *a, const TailTerm *first, double T)
+{
+    double others = 0;
+    for (int i = 0; i < a->n; i++)
+        if (&a->t[i] != first && !is_noise(&a->t[i])) others += math_exp_f64(size_at(&a->t[i], T) - size_at(first, T));
+    return others < 0.5;
+}
+
+bool tail_sign(const Tail *a, int *sign, double *from)
+{
+    const TailTerm *first = tail_first(a);
+    *sign = 0;
+    if (!first) return a->whole;
+    for (int i = 0; i < a->n; i++)
+        if (!is_noise(&a->t[i]) && a->t[i].e == first->e && a->t[i].j > first->j) first = &a->t[i];
+    *sign = (first->a.h > 0) == (first->j % 2 == 0) ? 1 : -1;
+    for (double T = -0.5; T > -100; T *= 1.25)
+        if (dominates(a, first, T) && dominates(a, first, 2 * T) && dominates(a, first, 8 * T)) return *from = fmin(*from, T), true;
+    return false;
+}

@@ -1,0 +1,52 @@
+/* tail.h - a function of T where T goes to -inf: a sum of a E^e T^j, E = exp(T), cut off behind E^known.
+ *
+ * Each coefficient a has 106 bits, and beside it the size m of what was added up to it, so that what cancels is known: a coefficient far
+ * below its m is 0, and m / |a| is how much of the digits a computation in this order loses. A function that gives NULL met what is no such
+ * sum; NULL in gives NULL out. */
+#pragma once
+#include "base/arena.h"
+#include "compiler/opt/rational.h"
+
+enum { TAIL_TERMS = 32, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
+
+typedef struct Two { double h, l; } Two;                    /* h + l, |l| at most half a last place of h */
+
+typedef struct TailTerm {
+    int64_t e;
+    int    j;
+    Two    a;
+    double m;                                               /* at least |a|; where a is 0, what cancelled */
+} TailTerm;
+
+typedef struct Tail {
+    int      n;
+    bool     whole;                                         /* nothing is cut off */
+    const void *direction;                                  /* tree_tail.c: what T is; NULL: there is no T in it */
+    double   from;                                          /* the same: it is that where T is below */
+    int64_t  lowest;                                        /* the same: the lowest power of a row that it is made of */
+    int64_t  known;
+    TailTerm t[TAIL_TERMS];                                 /* by e, then by j */
+} Tail;
+
+Two two_of(Q c);
+Two two_log(Two a);
+
+Tail *tail_number(Arena *arena, Two c);
+Tail *tail_t(Arena *arena, Q c, Two add);                   /* c T + add */
+Tail *tail_scale(Arena *arena, const Tail *a, double c);    /* c a power of two, or its opposite */
+Tail *tail_add(Arena *arena, const Tail *a, const Tail *b);
+Tail *tail_mul(Arena *arena, const Tail *a, const Tail *b);
+Tail *tail_div(Arena *arena, const Tail *a, const Tail *b);
+Tail *tail_pow(Arena *arena, const Tail *a, Q k);
+Tail *tail_exp(Arena *arena, const Tail *a);
+Tail *tail_expm1(Arena *arena, const Tail *a);
+Tail *tail_log(Arena *arena, const Tail *a);
+Tail *tail_log1p(Arena *arena, const Tail *a);
+Tail *tail_sigmoid(Arena *arena, const Tail *a);
+Tail *tail_softplus(Arena *arena, const Tail *a);
+Tail *tail_tanh(Arena *arena, const Tail *a);
+
+/* The sign for all T below *from, which may be lowered; false: not known. */
+bool tail_sign(const Tail *a, int *sign, double *from);
+/* The first term that is not 0; NULL: none is known. */
+const TailTerm *tail_first(const Tail *a);

@@ -1,0 +1,434 @@
+/* tree_tail.c - where T goes to -inf or inf: what is lost of a tree there, and power series in its place. See tree.h.
+ *
+ * A tree of one direction is read on each side as a sum of a E^e T^j (tail.h), as it was written for what it is, and as it is made for what
+ * that loses: terms that cancel, and rows that overflow where the whole does not. Where it loses digits, the series is used from where that is as exact
+ * as f64, and the rows behind see T no further than there. Start at tree_with_tails(). */
+#include "compiler/opt/tail.h"
+#include "compiler/opt/tree.h"
+#include "runtime/math/scalar.h"
+
+#include <math.h>
+
+enum { MOST_ROWS = 400, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, FURTHEST = 100 };
+enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
+
+typedef struct Side {
+    Walk  *w;
+    Arena *arena;
+    int    sign;                                            /* E = exp(sign * T) */
+    const Linear *t;                                        /* T; NULL: not yet known */
+    bool   clashes;                                         /* something else is in it */
+    double from;                                            /* it is that sum where sign * T is below */
+    int64_t lowest;                                         /* the lowest power of E of a row */
+    int    rows;
+} Side;
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static Tail *read(Side *s, IrVal *v);
+
+static bool of_number(const IrVal *v, Two *c)
+{
+    double x;
+    Q q;
+    if (!ir_is_const(v, &x)) return false;
+    if (q_from_f64(x, &q)) *c = two_of(q);
+    else if (form_from_log(x, &q)) *c = two_log(two_of(q));
+    else *c = (Two){x, 0};
+    return isfinite(x);
+}
+
+static void meet(Side *s, const Linear *t)
+{
+    if (!s->t) s->t = t;
+    else if (t) s->clashes = s->clashes || !tree_same_direction(s->w, t, s->t);
+}
+
+/* c T + a number */
+static Tail *read_linear(Side *s, IrVal *v)
+{
+    Linear l;
+    Q factor;
+    if (!tree_linear(s->w, s->arena, v, &l, &factor)) return NULL;
+    if (l.n) meet(s, arena_copy(s->w->scratch, &l, sizeof l));
+    if (l.n == 0) return tail_number(s->arena, two_of(l.add));
+    return tail_t(s->arena, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
+}
+
+static bool holds(IrCompare how, int sign)
+{
+    switch (how) {
+    case IR_EQ: return sign == 0;
+    case IR_NE: return sign != 0;
+    case IR_LT: return sign < 0;
+    case IR_LE: return sign <= 0;
+    case IR_GT: return sign > 0;
+    default: return sign >= 0;
+    }
+}
+
+/* The sign of a - b. */
+static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
+{
+    const Tail *d = tail_add(s->arena, read(s, a), tail_scale(s->arena, read(s, b), -1));
+    return d && tail_sign(d, sign, &s->from);
+}
+
+static Tail *read_select(Side *s, const IrNode *n)
+{
+    const IrNode *c = n->arg[0]->def;
+    int sign;
+    if (!c || c->block != s->w->b->block || c->op != IR_compare || !ir_is_real(c->arg[0]->type.elem) || !compares(s, c->arg[0], c->arg[1], &sign)) return NULL;
+    return read(s, n->arg[holds(c->attr->compare, sign) ? 1 : 2]);
+}
+
+static Tail *read_abs(Side *s, IrVal *v)
+{
+    int sign;
+    Tail *a = read(s, v);
+    return a && tail_sign(a, &sign, &s->from) ? tail_scale(s->arena, a, sign < 0 ? -1 : 1) : NULL;
+}
+
+static Tail *read_larger(Side *s, IrVal *const *arg, int which)
+{
+    int sign;
+    return compares(s, arg[0], arg[1], &sign) ? read(s, arg[sign * which < 0]) : NULL;
+}
+
+static Tail *read_pow(Side *s, IrVal *const *arg)
+{
+    double k;
+    Q q;
+    return ir_is_const(arg[1], &k) && q_from_f64(k, &q) ? tail_pow(s->arena, read(s, arg[0]), q) : NULL;
+}
+
+static Tail *read_function(Side *s, const IrNode *n)
+{
+    Arena *arena = s->arena;
+    if (n->op == IR_pow) return read_pow(s, n->arg);
+    Tail *a = read(s, n->arg[0]);
+    switch (n->op) {
+    case IR_exp: return tail_exp(arena, a);
+    case IR_expm1: return tail_expm1(arena, a);
+    case IR_log: return tail_log(arena, a);
+    case IR_log1p: return tail_log1p(arena, a);
+    case IR_softplus: return tail_softplus(arena, a);
+    case IR_sigmoid: return tail_sigmoid(arena, a);
+    case IR_dsigmoid: return tail_mul(arena, tail_sigmoid(arena, a), tail_sigmoid(arena, tail_scale(arena, a, -1)));
+    case IR_tanh: return tail_tanh(arena, a);
+    default: return tail_pow(arena, a, (Q){1, 2});
+    }
+}
+
+static Tail *read_algebra(Side *s, IrVal *const *arg, IrOp op)
+{
+    Arena *arena = s->arena;
+    Tail *a = read(s, arg[0]), *b = op == IR_neg ? NULL : read(s, arg[1]);
+    switch (op) {
+    case IR_neg: return tail_scale(arena, a, -1);
+    case IR_add: return tail_add(arena, a, b);
+    case IR_sub: return tail_add(arena, a, tail_scale(arena, b, -1));
+    case IR_mul: return tail_mul(arena, a, b);
+    case IR_div: return tail_div(arena, a, b);
+    default: return tail_add(arena, tail_mul(arena, a, b), read(s, arg[2]));
+    }
+}
+
+static Tail *read_row(Side *s, IrVal *v)
+{
+    const IrNode *n = v->def;
+    Reading how = tree_reading(s->w, v);
+    if (how == READ_SELECT) return read_select(s, n);
+    if (how == READ_SAME) return read(s, n->arg[0]);
+    if (how == READ_FUNCTION) return read_function(s, n);
+    if (ir_is_real(v->type.elem) && n->op == IR_abs) return read_abs(s, n->arg[0]);
+    if (ir_is_real(v->type.elem) && (n->op == IR_max || n->op == IR_min)) return read_larger(s, n->arg, n->op == IR_max ? 1 : -1);
+    Tail *t = tree_info(s->w, v)->functions ? NULL : read_linear(s, v);
+    return t || how != READ_ALGEBRA ? t : read_algebra(s, n->arg, n->op);
+}
+
+/* Kept with the row, so that all readings of a block take time in proportion. */
+static Tail *read_new(Side *s, IrVal *v, NodeInfo *i)
+{
+    Side own = {.w = s->w, .arena = s->arena, .sign = s->sign, .rows = s->rows + 1};
+    i->tail_read[s->sign < 0] = true;
+    Tail *t = own.rows <= MOST_ROWS ? read_row(&own, v) : NULL;
+    s->rows = own.rows;
+    if (!t || own.clashes) return NULL;
+    const TailTerm *first = tail_first(t);
+    t = i->tail[s->sign < 0] = arena_copy(s->w->scratch, t, sizeof *t);
+    t->direction = own.t;
+    t->from = own.from;
+    t->lowest = first && first->e < own.lowest ? first->e : own.lowest;
+    return t;
+}
+
+static Tail *read(Side *s, IrVal *v)
+{
+    Two c;
+    if (of_number(v, &c)) return tail_number(s->arena, c);
+    NodeInfo *i = ir_is_real(v->type.elem) && !ir_is_const(v, &c.h) ? tree_info(s->w, v) : NULL;
+    if (!i) return v->def && v->def->op == IR_const ? NULL : read_linear(s, v);
+    Tail *t = i->tail_read[s->sign < 0] ? i->tail[s->sign < 0] : read_new(s, v, i);
+    if (!t) return NULL;
+    meet(s, t->direction);
+    s->from = fmin(s->from, t->from);
+    s->lowest = t->lowest < s->lowest ? t->lowest : s->lowest;
+    return t;
+}
+
+/* sign * T where it goes to -inf; NULL: it has no T, or is no such sum. */
+static const Tail *read_side(Walk *w, Arena *arena, int sign, IrVal *v)
+{
+    Side s = {.w = w, .arena = arena, .sign = sign};
+    const Tail *t = read(&s, v);
+    return t && s.t && tail_first(t) ? t : NULL;
+}
+
+/* ---- what is lost ----------------------------------------------------------------------------------------------- */
+
+/* Is t of what a derivative of that order leaves? */
+static bool counts(const TailTerm *t, int order) { return !(t->e == 0 && t->j >= 0 && t->j < order); }
+
+static bool loses_of(const Tail *t, int order, double most)
+{
+    double size = 0, lost = 0;
+    int64_t first = 0;
+    for (int i = 0; i < t->n && (lost == 0 || t->t[i].e == first); i++) {
+        if (!counts(&t->t[i], order)) continue;
+        first = t->t[i].e;
+        size = fmax(size, fabs(t->t[i].a.h));
+        lost += t->t[i].m;
+    }
+    return lost > most * size;
+}
+
+/* Are digits lost of rows that are read as t, or of their derivatives, or do rows overflow where it does not? */
+static bool loses(const Tail *t, IrElem elem)
+{
+    double most = elem == IR_F64 ? MOST_LOST_OF_F64 : MOST_LOST_OF_F32;
+    if (!t) return true;
+    int64_t first = tail_first(t)->e;
+    return t->lowest < (first < 0 ? first : 0) || loses_of(t, 0, most) || loses_of(t, 1, most) || loses_of(t, 2, most);
+}
+
+/* ---- series ----------------------------------------------------------------------------------------------------- */
+
+/* E^least * sum over j of T^j sum a[j][i] E^(i step), good for T < below. */
+typedef struct Power {
+    int    n, lowest_j, n_j;
+    int64_t least, step;
+    double a[2 * MOST_J][PLACES], below;
+} Power;
+
+static double power_of(int64_t e) { return (double)e / TAIL_UNIT; }
+
+static int64_t divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static bool find_grid(const Tail *t, Power *p)
+{
+    int highest_j = p->lowest_j = tail_first(t)->j;
+    p->least = tail_first(t)->e;
+    p->step = 0;
+    for (int i = 0; i < t->n; i++) {
+        const TailTerm *x = &t->t[i];
+        if (x->a.h == 0) continue;
+        p->step = divisor(x->e - p->least, p->step);
+        if (x->j < p->lowest_j) p->lowest_j = x->j;
+        if (x->j > highest_j) highest_j = x->j;
+    }
+    p->n_j = highest_j - p->lowest_j + 1;
+    if (p->step == 0) p->step = t->whole ? TAIL_UNIT : t->known - p->least;
+    return p->n_j <= 2 * MOST_J;
+}
+
+/* How many places are known; *all: there are no more. */
+static int places(const Tail *t, const Power *p, bool *all)
+{
+    int64_t end = t->whole ? t->t[t->n - 1].e + 1 : t->known, n = (end - p->least + p->step - 1) / p->step;
+    *all = t->whole && n <= PLACES;
+    return n > PLACES ? PLACES : (int)n;
+}
+
+/* The terms of E^(i step) at T = -far, all with one sign. */
+static double size_of(const Power *p, int i, double far)
+{
+    double size = 0;
+    for (int j = 0; j < p->n_j; j++) size += fabs(p->a[j][i]) * math_pow_f64(far, p->lowest_j + j);
+    return size;
+}
+
+/* From where what is cut off is 2^-52 of the first terms at most, as far as the others tell how it grows. */
+static double end_of(const Power *p)
+{
+    double end = -1;
+    for (int round = 0; round < 8; round++) {
+        double growth = 1, first = size_of(p, 0, -end);
+        for (int i = 1; i < p->n; i++) growth = fmax(growth, math_pow_f64(size_of(p, i, -end) / first, 1.0 / i));
+        end = fmin(end, -(SERIES_BITS * form_log_prime[0] / p->n + math_log_f64(growth)) / power_of(p->step));
+    }
+    return end;
+}
+
+static bool find_power(const Tail *t, Power *p)
+{
+    bool all;
+    *p = (Power){.n = 0};
+    if (!t || !find_grid(t, p) || (p->n = places(t, p, &all)) < 1) return false;
+    for (int i = 0; i < t->n; i++) {
+        int64_t at = (t->t[i].e - p->least) / p->step;
+        if (t->t[i].a.h != 0 && at < p->n) p->a[t->t[i].j - p->lowest_j][at] = t->t[i].a.h;
+    }
+    p->below = all ? t->from : fmin(t->from, end_of(p));
+    return p->below > -FURTHEST;
+}
+
+static IrVal *number(IrBuilder *b, double c) { return ir_const(b, IR_F64, c); }
+
+static IrVal *scaled(IrBuilder *b, IrVal *v, double c) { return c == 1 ? v : c == -1 ? ir_neg(b, v) : ir_mul(b, v, number(b, c)); }
+
+static IrVal *polynomial(IrBuilder *b, const double *a, int n, IrVal *x)
+{
+    while (n > 1 && a[n - 1] == 0) n--;
+    IrVal *r = number(b, a[n - 1]);
+    for (int i = n - 2; i >= 0; i--) {
+        r = ir_mul(b, r, x);
+        if (a[i] != 0) r = ir_add(b, r, number(b, a[i]));
+    }
+    return r;
+}
+
+/* For t < below; finite elsewhere, too, as slopes are taken of all sides. */
+static IrVal *write_power(IrBuilder *b, const Power *p, IrVal *t)
+{
+    t = ir_min(b, t, number(b, p->below));
+    IrVal *x = ir_exp(b, scaled(b, t, power_of(p->step))), *all = NULL;
+    for (int j = p->n_j - 1; j >= 0; j--) {
+        IrVal *c = polynomial(b, p->a[j], p->n, x);
+        all = all ? ir_add(b, ir_mul(b, all, t), c) : c;
+    }
+    for (int j = 0; j < p->lowest_j; j++) all = ir_mul(b, all, t);
+    for (int j = p->lowest_j; j < 0; j++) all = ir_div(b, all, t);
+    return p->least == 0 ? all : ir_mul(b, ir_exp(b, scaled(b, t, power_of(p->least))), all);
+}
+
+/* ---- the rows between ------------------------------------------------------------------------------------------- */
+
+typedef struct Copy {
+    Walk     *w;
+    Arena    *arena;
+    const Linear *direction;
+    IrBuilder b;
+    IrVal    *t; /* T, between the series */
+    int       number;
+} Copy;
+
+static IrVal *copy_linear(Copy *c, IrVal *v)
+{
+    Linear l;
+    Q factor;
+    if (!tree_linear(c->w, c->arena, v, &l, &factor) || (l.n && !tree_same_direction(c->w, &l, c->direction))) return NULL;
+    IrVal *made = l.n ? scaled(&c->b, c->t, q_f64(factor)) : number(&c->b, q_f64(l.add));
+    return l.n && !q_is(l.add, 0) ? ir_add(&c->b, made, number(&c->b, q_f64(l.add))) : made;
+}
+
+static IrVal *copy(Copy *c, IrVal *v);
+
+static IrVal *copy_row(Copy *c, IrVal *v)
+{
+    const IrNode *n = v->def;
+    Reading how = tree_reading(c->w, v);
+    if (how == READ_SAME) return copy(c, n->arg[0]);
+    bool through = how == READ_SELECT || how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min || n->op == IR_compare;
+    IrVal *made = through || tree_info(c->w, v)->functions ? NULL : copy_linear(c, v), *args[3];
+    if (made) return made;
+    for (int i = 0; i < n->n_args; i++) args[i] = copy(c, n->arg[i]);
+    return ir_like(&c->b, n, args)->result;
+}
+
+/* v in f64, of what read() has read. */
+static IrVal *copy(Copy *c, IrVal *v)
+{
+    double x;
+    if (ir_is_const(v, &x) && ir_is_real(v->type.elem)) return number(&c->b, x);
+    NodeInfo *i = tree_info(c->w, v);
+    if (!i) return copy_linear(c, v);
+    if (i->copy_in == c->number) return i->copy;
+    i->copy_in = c->number;
+    return i->copy = copy_row(c, v);
+}
+
+static IrVal *direction(IrBuilder *b, Walk *w, const Linear *t)
+{
+    IrVal *all = NULL;
+    for (int k = 0; k < t->n; k++) {
+        IrVal *x = scaled(b, tree_convert(b, tree_best(w, t->base[k]), IR_F64), q_f64(t->c[k]));
+        all = all ? ir_add(b, all, x) : x;
+    }
+    return all;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+/* Below p[0].below and above -p[1].below the series, where they are wanted. */
+static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, const Power *p, const bool *wants)
+{
+    IrBuilder *b = &c->b;
+    *b = tree_before(c->w, v);
+    IrVal *t = direction(b, c->w, c->direction), *up = ir_neg(b, t);
+    c->t = t;
+    c->number = ++c->w->trees;
+    if (wants[0]) c->t = ir_max(b, c->t, number(b, p[0].below));
+    if (wants[1]) c->t = ir_min(b, c->t, number(b, -p[1].below));
+    IrVal *r = copy(c, rows);
+    if (wants[1]) r = ir_select(b, ir_compare(b, IR_LT, up, number(b, p[1].below)), write_power(b, &p[1], up), r);
+    if (wants[0]) r = ir_select(b, ir_compare(b, IR_LT, t, number(b, p[0].below)), write_power(b, &p[0], t), r);
+    return r;
+}
+
+/* The type that v is computed in, made or as it is written. */
+static IrElem elem_of(const Walk *w, const IrVal *v, const IrVal *made)
+{
+    if (!made) return tree_is_head(w, v) ? IR_F64 : v->type.elem;
+    return made->def && made->def->op == IR_convert ? made->def->arg[0]->type.elem : made->type.elem;
+}
+
+static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made)
+{
+    Power *p = arena_array(scratch, Power, 2);
+    IrVal *rows = made ? made : v;
+    const Tail *of_rows[2];
+    bool wants[2], any = !made && tree_is_head(w, v);
+    for (int i = 0; i < 2; i++) {
+        of_rows[i] = read_side(w, scratch, i ? -1 : 1, rows);
+        any |= loses(of_rows[i], elem_of(w, v, made));
+        wants[i] = loses(of_rows[i], IR_F64);
+    }
+    bool known = of_rows[0] && of_rows[1];
+    if (!any || (!known && !made)) return made;
+    Copy c = {.w = w, .arena = scratch};
+    for (int i = 0; i < 2; i++) {
+        const Tail *t = read_side(w, scratch, i ? -1 : 1, v);
+        if (!known && !t) return made;
+        wants[i] |= !known;
+        if (wants[i] && !find_power(t ? t : of_rows[i], &p[i])) return made;
+        c.direction = t ? t->direction : of_rows[i]->direction;
+    }
+    return write(&c, v, known ? rows : v, p, wants);
+}
+
+IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made)
+{
+    Arena *scratch = arena_new();
+    IrVal *r = with_tails(w, scratch, v, made);
+    arena_free(scratch);
+    return r;
+}
