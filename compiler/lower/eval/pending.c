@@ -543,7 +543,8 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
 void pending_check(Lower *L)
 {
     for (int i = 0; i < L->unowned.n; i++) {
-        if (L->committed.v[i]) continue;
+        /* what the library keeps while others train has nothing to keep where they only measure */
+        if (L->committed.v[i] || in_library(L, L->unowned.v[i]->span)) continue;
         Diag *d = diag_error(L->diags, L->unowned.v[i]->span, E408, "nothing takes this assignment up: no update's loss contains it");
         diag_hint(d, "in a function, member or loss := takes effect when an update that contains it has been done; in the schedule it is a statement");
     }

@@ -143,6 +143,15 @@ typedef struct Expect {
 
 static bool has_size(const Ast *binder) { return binder->binder.size || binder->binder.all; }
 
+static bool is_batch(const Ast *size) { return size->kind == AST_NAME && !strcmp(size->name.name, "batch"); }
+
+/* A size that is a parameter to which `n: all` was given. */
+static bool says_every(Expect *x)
+{
+    if (!x->inner.L->every || !x->size || x->size->kind != AST_NAME || is_batch(x->size)) return false;
+    return eval(&x->inner, x->size) == x->inner.L->every;
+}
+
 /* Before binder i: those behind one that has a size of its own share another axis, of the size that comes next. */
 static void share_axis(Expect *x, AstList binders, int i)
 {
@@ -151,12 +160,15 @@ static void share_axis(Expect *x, AstList binders, int i)
     x->sharing = 0;
     x->size = x->whole;
     x->all = x->whole_all;
-    for (; i < binders.n; i++)
-        if (has_size(binders.v[i])) {
-            x->size = binders.v[i]->binder.size;
-            x->all = binders.v[i]->binder.all;
-            return;
-        }
+    while (i < binders.n && !has_size(binders.v[i])) i++;
+    if (i < binders.n) {
+        x->size = binders.v[i]->binder.size;
+        x->all = binders.v[i]->binder.all;
+    }
+    if (says_every(x)) {
+        x->size = NULL;
+        x->all = true;
+    }
 }
 
 static const char *axis_name(const Ast *pattern) { return pattern->kind == AST_NAME ? pattern->name.name : "sample"; }
@@ -173,7 +185,7 @@ static bool add_axis(Expect *x, int axis)
 /* Without a size of its own, or as `x ~ p : batch`, where n: all is at hand. */
 static bool takes_every(const Expect *x)
 {
-    if (x->inner.batch != EVERY_ROW || (x->size && (x->size->kind != AST_NAME || strcmp(x->size->name.name, "batch")))) return false;
+    if (x->inner.batch != EVERY_ROW || (x->size && !is_batch(x->size))) return false;
     if (x->inner.sized) *x->inner.sized = true;
     return true;
 }
