@@ -86,7 +86,7 @@ Local generative surrogates | Shirobokov et al. 2020 | likelihood-free/surrogate
 
 Flows
 Real NVP by maximum likelihood | Dinh, Sohl-Dickstein and Bengio 2017 | flows/realnvp_mle_moons | `nll
-Real NVP by a Wasserstein GAN | Danihelka et al. 2017; Grover, Dhar and Ermon 2018 | flows/realnvp_wgan_moons | `nll_critic
+Real NVP by a Wasserstein GAN | Danihelka et al. 2017; Grover, Dhar and Ermon 2018 | flows/realnvp_wgan_moons | `log_gap`
 Independent critic | Danihelka et al. 2017 | flows/independent_critic | `distance[by_likelihood]` is below
 
 Auto-encoders
