@@ -119,13 +119,30 @@ static IrVal *total(LogReader *r, IrVal *v, IrInts dims, IrAxes axes)
     return axes.n ? ir_sum_over(&r->b, v, axes) : dims.n ? ir_sum(&r->b, v, dims) : v;
 }
 
+/* x, if there is such a term at all. */
+static IrVal *if_there(LogReader *r, IrVal *x, const IrVal *times)
+{
+    double c;
+    return times && ir_is_const(times, &c) && c == 0 ? log_infinity(r, -1) : x;
+}
+
 /* What a term counts in the search for the largest: nothing if it is times 0. */
 static IrVal *if_counted(LogReader *r, IrVal *x, IrVal *times)
 {
     double c;
-    if (!times) return x;
-    if (ir_is_const(times, &c)) return c ? x : log_infinity(r, -1);
+    if (!times || ir_is_const(times, &c)) return if_there(r, x, times);
     return ir_select(&r->b, ir_compare(&r->b, IR_EQ, times, ir_const(&r->b, r->elem, 0)), log_infinity(r, -1), x);
+}
+
+/* Where no numbers of f32 or f64 leave room for exp */
+static IrVal *most_exponent(LogReader *r) { return ir_const(&r->b, r->elem, r->elem == IR_F64 ? 700 : 80); }
+
+/* The largest that counts; where none does, since each is times 0 there, the largest that is there: what they are times has slopes. */
+static IrVal *taken_out(LogReader *r, IrVal *counted, IrVal *there)
+{
+    IrBuilder *b = &r->b;
+    IrVal *none = log_infinity(r, -1), *fits = ir_compare(b, IR_LT, ir_abs(b, there), most_exponent(r));
+    return ir_select(b, ir_compare(b, IR_NE, counted, none), counted, ir_select(b, fits, there, none));
 }
 
 /* exp(x - m) times; where that is 0 x may be far above m, which is no inf * 0. */
@@ -133,7 +150,7 @@ static IrVal *term(LogReader *r, IrVal *x, IrVal *m, IrVal *by)
 {
     double c;
     IrVal *less = ir_sub(&r->b, x, m);
-    if (by && !ir_is_const(by, &c)) less = ir_min(&r->b, less, ir_const(&r->b, r->elem, r->elem == IR_F64 ? 700 : 80));
+    if (by && !ir_is_const(by, &c)) less = ir_min(&r->b, less, most_exponent(r));
     return times(r, ir_exp(&r->b, less), by);
 }
 
@@ -144,7 +161,8 @@ void scaled_sum(LogReader *r, const Scaled *t, const IrType *of, IrInts dims, Ir
     bool positive = t->positive;
     r->summed = true;
     if (!is_shifted(r, t->log, dims, axes)) {
-        IrVal *most = largest(r, log_full(r, if_counted(r, x, u), of), dims, axes);
+        IrVal *counted = if_counted(r, x, u), *there = if_there(r, x, u), *most = largest(r, log_full(r, counted, of), dims, axes);
+        if (counted != there) most = taken_out(r, most, largest(r, log_full(r, there, of), dims, axes));
         m = if_finite(r, most);
         r->shifted = true;
         IrVal *e = total(r, log_full(r, term(r, x, log_beside(r, m, x, dims), u), of), dims, axes);
@@ -361,7 +379,10 @@ static Scaled softplus_of(LogReader *r, IrVal *v)
 static void add_scaled(LogReader *r, const Scaled *a, const Scaled *c, int sign, Scaled *s)
 {
     IrVal *x = or_number(r, a->log, 0), *y = or_number(r, c->log, 0), *u = factor(r, a), *v = factor(r, c);
-    IrVal *most = ir_stop(&r->b, ir_max(&r->b, if_counted(r, x, u), if_counted(r, y, v))), *m = if_finite(r, most);
+    IrVal *of_x = if_counted(r, x, u), *of_y = if_counted(r, y, v), *there_x = if_there(r, x, u), *there_y = if_there(r, y, v), *most = ir_max(&r->b, of_x, of_y);
+    if (of_x != there_x || of_y != there_y) most = taken_out(r, most, ir_max(&r->b, there_x, there_y));
+    most = ir_stop(&r->b, most);
+    IrVal *m = if_finite(r, most);
     IrVal *left = term(r, x, m, u), *right = term(r, y, m, v);
     IrVal *some = ir_compare(&r->b, IR_NE, most, log_infinity(r, -1));
     IrVal *both = sign > 0 ? ir_add(&r->b, left, right) : ir_sub(&r->b, left, right);
