@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, FURTHEST = 100 };
+enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100 };
 enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
 
 typedef struct Side {
@@ -307,11 +307,11 @@ static double size_of(const Power *p, int i, double far)
     return size;
 }
 
-/* From where what is cut off is 2^-52 of the first terms at most, as far as the others tell how it grows. */
-static double end_of(const Power *p)
+/* From where what is cut off is 2^-52 of the first terms at most, as far as the others tell how it grows. Near 0, where powers of E cancel, the rows are better in any case. */
+static double end_of(const Power *p, bool all)
 {
-    double end = -1;
-    for (int round = 0; round < 8; round++) {
+    double end = NEAREST;
+    for (int round = 0; round < 8 && !all; round++) {
         double growth = 1, first = size_of(p, 0, -end);
         for (int i = 1; i < p->n; i++) growth = fmax(growth, math_pow_f64(size_of(p, i, -end) / first, 1.0 / i));
         end = fmin(end, -(SERIES_BITS * form_log_prime[0] / p->n + math_log_f64(growth)) / power_of(p->step));
@@ -328,7 +328,7 @@ static bool find_power(const Tail *t, Power *p)
         int64_t at = (t->t[i].e - p->least) / p->step;
         if (t->t[i].a.h != 0 && at < p->n) p->a[t->t[i].j - p->lowest_j][at] = t->t[i].a.h;
     }
-    p->below = all ? t->from : fmin(t->from, end_of(p));
+    p->below = fmin(t->from, end_of(p, all));
     return p->below > -FURTHEST;
 }
 
@@ -421,13 +421,16 @@ static IrVal *direction(IrBuilder *b, Walk *w, const Linear *t)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
+/* Where the rows are held: beyond where a series begins, so that no slope is taken at a corner. */
+static double held_at(const Power *p) { return p->below * 1.0625; }
+
 /* Below p[0].below and above -p[1].below the series; NULL: nowhere. */
 static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, const Power *p)
 {
     IrBuilder *b = &c->b;
     *b = tree_before(c->w, v);
     IrVal *t = direction(b, c->w, c->direction), *up = ir_neg(b, t);
-    c->t = p ? ir_min(b, ir_max(b, t, number(b, p[0].below)), number(b, -p[1].below)) : t;
+    c->t = p ? ir_min(b, ir_max(b, t, number(b, held_at(&p[0]))), number(b, -held_at(&p[1]))) : t;
     c->number = ++c->w->trees;
     IrVal *r = copy(c, rows);
     if (!p) return r;
