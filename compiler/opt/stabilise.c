@@ -388,6 +388,44 @@ static void mark_needed(Walk *w, IrVal *const *root, int n_roots)
     }
 }
 
+static bool is_known(Walk *w, const IrVal *v, double *c)
+{
+    const NodeInfo *i = tree_info(w, v);
+    if (i && i->local) v = i->local;
+    if (!ir_is_real(v->type.elem)) return false;
+    return ir_is_const(v, c) || (tree_row(w, v) == READ_SAME && is_known(w, v->def->arg[0], c));
+}
+
+static bool of_fractions(IrOp op, Q a, Q b, double *y)
+{
+    Q c, back;
+    bool ok = op == IR_neg || op == IR_add ? q_add(op == IR_neg ? q_neg(a) : a, b, &c)
+            : op == IR_sub                 ? q_add(a, q_neg(b), &c)
+            : op == IR_mul                 ? q_mul(a, b, &c)
+                                           : q_div(a, b, &c);
+    return ok && q_from_f64(*y = q_f64(c), &back) && !q_cmp(c, back);
+}
+
+static double of_numbers(IrOp op, double a, double b)
+{
+    return op == IR_neg ? -a : op == IR_add ? a + b : op == IR_sub ? a - b : op == IR_mul ? a * b : a / b;
+}
+
+/* A row of known numbers is known, with all the digits of f64: derivatives leave 1 / c where the formula divides by c. Fractions stay fractions. NULL: it is none. */
+static IrVal *known_number(Walk *w, const IrNode *n)
+{
+    double c[2] = {0}, y;
+    Q q[2];
+    bool one = n->op == IR_neg, two = n->op == IR_add || n->op == IR_sub || n->op == IR_mul || n->op == IR_div;
+    if ((!one && !two) || !is_known(w, n->arg[0], &c[0]) || (two && !is_known(w, n->arg[1], &c[1]))) return NULL;
+    bool fractions = q_from_f64(c[0], &q[0]) && q_from_f64(c[1], &q[1]);
+    if (fractions && !of_fractions(n->op, q[0], q[1], &y)) return NULL;
+    if (!fractions) y = of_numbers(n->op, c[0], c[1]);
+    IrBuilder b = tree_before(w, n->result);
+    const IrType *t = &n->result->type;
+    return isfinite(y) ? ir_spread(&b, ir_fill(&b, ir_const(&b, t->elem, y), ir_dims_of(t)), t->axes) : NULL;
+}
+
 /* What is too large for a form gets all small rules, and all of it is looked at for what it loses. */
 static IrVal *rule_for(Walk *w, IrVal *v, const NodeInfo *i)
 {
@@ -416,7 +454,8 @@ static void stabilise_block(Walk *w, IrVal **root, int n_roots)
         next = n == last ? NULL : n->next;
         NodeInfo *i = n->mark;
         if (!i->needed) continue;
-        if (is_ours(w, n)) i->local = rule_for(w, n->result, i);
+        i->local = known_number(w, n);
+        if (is_ours(w, n) && !i->local) i->local = rule_for(w, n->result, i);
         measure_again(w, n, i);
         i->late = !is_ours(w, n) && n->n_results == 1 && tree_reading(w, n->result) > READ_NUMBER;
         if (!i->local && !i->late && !(n->n_results == 1 && is_tree(w, n->result))) better_operands(w, n);

@@ -155,12 +155,33 @@ static Form *read_leaf(Reader *r, IrVal *v)
 
 /* ---- numbers and sums without functions ------------------------------------------------------------------------- */
 
+static bool is_simple(Q c)
+{
+    enum { SIMPLE = 1000 };
+    return c.d <= SIMPLE && c.n <= SIMPLE && c.n >= -SIMPLE;
+}
+
+/* A number that is no fraction, by one that was met before: what 1 / log 2, -0.5 / log 2 and a division by log 2 make of one thing cancels as it should. */
+static Form *read_multiple(Reader *r, IrVal *v)
+{
+    FormSpace *s = &r->space;
+    double x = v->def->attr->value, y;
+    Q c;
+    for (int i = 0; i < s->n_leaves; i++) {
+        const Linear *l = &r->leaf[i];
+        if (l->n != 1 || !q_is(l->c[0], 1) || !q_is(l->add, 0) || !ir_is_const(l->base[0], &y)) continue;
+        if (fabs(1 / x) == fabs(y) || fabs(1 / y) == fabs(x)) return form_div(s, form_number(s, (Q){x / y < 0 ? -1 : 1, 1}), form_leaf(s, i));
+        if (q_from_f64(x / y, &c) && is_simple(c)) return form_scale(s, form_leaf(s, i), c);
+    }
+    return read_leaf(r, v);
+}
+
 static Form *read_number(Reader *r, IrVal *v)
 {
     Q c;
     if (q_from_f64(v->def->attr->value, &c)) return form_number(&r->space, c);
     if (form_from_log(v->def->attr->value, &c)) return form_log_number(&r->space, c);
-    return read_leaf(r, v);
+    return read_multiple(r, v);
 }
 
 static IrVal *seen(Reader *r, IrVal *v);
@@ -421,7 +442,8 @@ static Form *read_quotient(Reader *r, IrVal *a, IrVal *b)
     Form *q = form_div(&r->space, x, read_factor(r, b));
     if (q) return q;
     back_to(r, before);
-    return form_div(&r->space, x, read_leaf(r, b));
+    b = local(r, b);
+    return form_div(&r->space, x, tree_row(r->w, b) == READ_NUMBER ? read_multiple(r, b) : read_leaf(r, b));
 }
 
 static Form *read_algebra(Reader *r, const IrNode *n)
