@@ -377,7 +377,7 @@ def test_decisions_of_the_plan_can_be_left_out():
         assert build() != build("--plan", "no-fuse")
         for wrong in ("no-such", "remake", "no-", "no-remake,", "no-remake,no-such", "no-remakes"):
             r = gan("run", path, "--plan", wrong)
-            assert r.status == 2 and "no-remake, no-stream, no-late" in r.err and f"not '{wrong}'" in r.err, (wrong, r)
+            assert r.status == 2 and "no-remake, no-stream, no-again" in r.err and f"not '{wrong}'" in r.err, (wrong, r)
 
 
 def test_build_c():
