@@ -138,6 +138,7 @@ typedef struct KKernel {
     struct KKernel *merged;                                 /* where its members are now, or NULL */
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
+    bool    across;                                         /* DOT: lanes along the matrix' rows, which is read as it lies, and the tile turned */
     KMatrices *matrices;
     struct KKernel *epilogue;                               /* DOT, WHOLE: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
@@ -197,7 +198,10 @@ typedef enum {
     PLAN_DECISIONS
 } PlanDecision;
 
-typedef struct PlanOptions { unsigned without; } PlanOptions;       /* bits 1 << PLAN_...: decisions that are not taken */
+typedef struct PlanOptions {
+    unsigned without;                                       /* bits 1 << PLAN_...: decisions that are not taken */
+    bool     wide;                                          /* the target has 32 registers of 16 lanes */
+} PlanOptions;
 
 typedef struct KPlan {
     const IrModule *m;

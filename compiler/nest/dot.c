@@ -32,7 +32,8 @@ typedef struct DotCode {
     DotWindow window[4];                                    /* outside of `inner` */
     int      n_sides;
     DotSide  side[DOT_SIDES];
-    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
+    bool     packed, across, apart;                         /* across: lanes are rows of the matrix, and a block samples; apart: an epilogue needs every component of the space, or windows do */
+    LoopIndex next;                                         /* across: how far from a tile's row the next one's is */
     Memory   x, w;
     const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
@@ -92,8 +93,19 @@ static void ask_for_line(Nest *n, const DotCode *c, LoopIndex turn)
 
 /* ---- the tile ----------------------------------------------------------------------------------------------------- */
 
+/* Lanes along the matrix' row, samples one by one. What the next tile reads for this k comes to the second cache. */
+static LoopReg *term_across(Nest *n, const DotCode *c, Offsets o, LoopIndex sample, LoopReg *acc)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIndex next = loop_plus(&n->b, c->w.from, loop_plus(&n->b, o.off[1], c->next));
+    loop_fetch(&n->b, c->w.buffer, &next);
+    LoopReg *w = tile_load(n, c->w, tile_plus_lanes(n, o.off[1]), cell), *x = tile_load(n, c->x, loop_plus(&n->b, o.off[0], sample), cell);
+    return loop_fma(&n->b, w, x, acc);
+}
+
 static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopIndex row, LoopReg *acc)
 {
+    if (depth == c->inner.n && c->across) return term_across(n, c, o, row, acc);
     if (depth == c->inner.n) {
         LoopReg *x = tile_load(n, c->x, tile_plus_lanes(n, o.off[0]), 64);
         LoopReg *w = tile_load(n, c->w, tile_stepped(n, o.off[1], row, c->row.s[1]), (unsigned)ir_elem_bytes(c->elem));
@@ -187,12 +199,21 @@ static int64_t packed_steps(const DotCode *c)
     return k;
 }
 
+/* Rows that fill no vector are a tile of the other kind. */
+static void stand_across(Nest *n, DotCode *c, LoopIndex from, int rows)
+{
+    c->across = rows == K_LANES;
+    LoopIndex next = loop_plus(&n->b, from, loop_at(K_LANES)), last = loop_at(c->row.extent - K_LANES);
+    if (c->across) c->next = loop_plus(&n->b, loop_of(nest_min(n, loop_index(&n->b, &next), loop_index(&n->b, &last))), loop_times(from, -1));
+}
+
 static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
 {
     DotCode c = *t->code;
     LoopIndex from = o.off[0];
     Offsets at = tile_advance(n, t->at, from, &c.row);
     if (c.packed) stand_in_packed(&c, rows);
+    if (c.across) stand_across(n, &c, from, rows);
     LoopIns *side[DOT_SIDES];
     DotCell cell = {0};
     uint32_t dims = 0;
@@ -209,6 +230,7 @@ static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
     LoopIndex row = tile_row_index(n, block), to = local_cell(n, &c, &cell, row, rows);
     LoopReg *zero = tile_zero(n, c.elem, block);
     LoopReg *acc = dot_taps(n, &c, 0, at, row, dims ? loop_over(&n->b, zero, zero->dims | dims) : zero);
+    if (c.across) acc = loop_turn(&n->b, acc, (int)block->n);
     cell.row = loop_plus(&n->b, from, row);
     stand_at(n, t, &cell);
     n->is_flat = true;
@@ -241,8 +263,8 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
 /* An epilogue is written once for each height of a tile: one height, if one of half the registers or more will do. */
 static int dot_rows(const Nest *n, const DotCode *c)
 {
-    int most = tile_most_rows(n, c->elem), rows = most;
-    if (!n->k->epilogue || c->packed) return most;
+    int most = c->across ? K_LANES : tile_most_rows(n, c->elem), rows = most;
+    if (c->across || !n->k->epilogue || c->packed) return most;
     while (2 * rows > most && c->row.extent % rows) rows--;
     return 2 * rows > most ? rows : most;
 }
@@ -438,11 +460,11 @@ void nest_dot(Nest *n)
     n->tiled = !n->k->split;
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .from = &x, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .from = &x, .packed = n->k->packed, .across = n->k->across, .apart = node->attr->n_windows || (then && !then->flat)};
     if (n->tiled) c.x = tile_panel_of(n, x.mem, x.offset);
     c.w = tile_memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
-    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * tile_most_rows(n, c.elem));
+    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * (c.across ? K_LANES : tile_most_rows(n, c.elem)));
     if (c.packed) c.row.s[1] = packed_steps(&c);
     if (n->k->ahead.n)
         c.shared = loop_buffer(&n->b, &(LoopBuffer){.elem = c.elem, .base = (int)loop_word(&n->b, BASE_FRAME)->n, .offset = (int)loop_word(&n->b, 0)->n, .panel = -1, .slot = -1});
