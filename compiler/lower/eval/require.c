@@ -328,6 +328,40 @@ Value *builtin_positive_semidefinite(Ctx *c, const Call *k)
     return g ? seen_positive(c->L, g, dist_text(c->L, p), k->v[2] && k->v[2]->b) : holds(c->L);
 }
 
+/* ---- logits: what is a probability by how it is made is none ------------------------------------------------------- */
+
+static bool is_share(Ctx *c, Value *v, Span at)
+{
+    IrVal *t = v->kind == V_TENSOR || (v->kind == V_LIST && !val_static(v)) ? as_real(c, v, at) : NULL;
+    return t && watch_is_share(t);
+}
+
+/* f of a draw of p. */
+static bool gives_share(Ctx *c, const Call *k, Dist *p)
+{
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
+    in.axes = ir_one_axis(ir_axis(L->m, "first", 1));
+    in.path = "";
+    Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
+    bool share = !val_bad(y) && is_share(&in, y, k->at);
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->n_draws = draws;
+    L->pendings.n = pendings;
+    L->n_evals = evals;
+    return share;
+}
+
+Value *builtin_no_share(Ctx *c, const Call *k)
+{
+    Dist *p = k->v[1] && callable(k->v[0]) && !c->L->guess ? as_dist(c, k->v[1], k->at) : NULL;
+    bool share = p ? gives_share(c, k, p) : !k->v[1] && is_share(c, k->v[0], k->at);
+    return share ? fails(c->L, "it is from 0 to 1, whatever is drawn and learned") : holds(c->L);
+}
+
 /* ---- bijectors ---------------------------------------------------------------------------------------------------- */
 
 /* The type of a draw; false: it is a record, or cannot be had here. */
