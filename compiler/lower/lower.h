@@ -50,7 +50,10 @@ typedef struct GameReach { const char *player; ReachKind kind; Span at; } GameRe
 typedef struct GamePush {                                  /* what the player gains by, wherever it is */
     const char *net, *part, *draws;                         /* the value of the net, of its record's .part, else "", at draws of that */
     int         way;                                        /* 1: a higher one; -1: a lower one; 0: that is not the same everywhere, or not known */
+    const char *seen;                                       /* "65 values of it from -8 to 8", at each of which it is so; NULL: at all, or at none */
+    const char *why;                                        /* way 0: "is not known, as ..", "is not the same for all its values: .."; NULL: one of both */
     bool        many;                                       /* the value is a tensor: of all its elements */
+    bool        some;                                       /* of those, some may count for nothing */
     bool        moved;                                      /* the draws, too: by the slope that reaches the player through them */
 } GamePush;
 typedef struct GameAsked { Span at; const char *text; } GameAsked;              /* an `if` or `repeat`, and its condition or count, which is known while it runs */

@@ -124,6 +124,7 @@ static Range range_of(const IrVal *v, int depth)
     case IR_reduce_max: case IR_reverse: case IR_stop: return range_joined(n, 0, depth - 1);
     case IR_select: return range_joined(n, 1, depth - 1);
     case IR_gather: return range_of(n->arg[0], depth - 1);
+    case IR_pad: return range_join(range_of(n->arg[0], depth - 1), (Range){n->attr->value, n->attr->value});
     case IR_sum: case IR_cumsum: {
         Range a = range_of(n->arg[0], depth - 1);
         return range_cut(v, (Range){a.least > 0 ? ABOVE : a.least >= 0 ? 0 : -HUGE_VAL, a.most <= 0 ? 0 : HUGE_VAL});
