@@ -208,6 +208,7 @@ bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name);
 Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
+const char *word_of_node(Lower *L, const IrNode *n);                            /* "floor", "argmin": what has no derivative, say */
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
 Value *builtin_partial(Lower *L, const char *name, Value *first);               /* waits for what follows its first argument */
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);
