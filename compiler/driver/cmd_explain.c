@@ -4,6 +4,7 @@
 #include "lang/syntax/parse.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 static void print_names(const char *verb, const char **names, int n)
@@ -363,6 +364,55 @@ static void explain_terms(const Session *s)
     print_schedule(s, r->program->schedule, "", shown);
 }
 
+/* ---- what stabilising brings ------------------------------------------------------------------------------------------------ */
+
+enum { PLACES = 4 };                                        /* last ones of f32 */
+
+static bool is_near(double a, double b)
+{
+    if (!isfinite(a) || !isfinite(b)) return (isnan(a) && isnan(b)) || a == b;
+    return fabs(a - b) <= PLACES * fmax(0x1p-149, 0x1p-24 * fmax(fabs(a), fabs(b)));
+}
+
+static void print_digits(const GameDigits *d, bool f64)
+{
+    printf("#   %12s %22s", d->net, "as written, in f64");
+    if (!f64) printf(" %22s", "as written, in f32");
+    printf(" %22s\n", "here");
+    for (int i = 0; i < GAME_LOGITS; i++) {
+        printf("#   %12g %22.8g", d->at[i], d->wide[i] + 0.0);
+        if (!f64) printf(" %22.8g", d->written[i] + 0.0);
+        printf(" %22.8g%s\n", d->here[i] + 0.0, is_near(d->written[i], d->here[i]) ? "" : "  *");
+    }
+}
+
+static void print_all_digits(const Session *s)
+{
+    const LowerResult *r = &s->lowered;
+    bool               any = false;
+    for (int i = 0; i < r->n_moves; i++) any = any || r->move[i].n_digits;
+    if (any) printf("\n# What stabilising brings to losses: *, where the formula as it is written is off by more than %d last places of f32.\n", PLACES);
+    for (int i = 0; i < r->n_moves; i++)
+        for (int k = 0; k < r->move[i].n_digits; k++) {
+            const GameMove   *m = &r->move[i];
+            const GameDigits *d = &m->digits[k];
+            printf("\n# line %u%s%s: the slope of ", line_of(s, m->at), *m->index ? " " : "", m->index);
+            print_formula(m->loss);
+            printf("# by the value of %s%s at a draw of %s, in one draw's share:\n", d->net, d->part, d->draws);
+            print_digits(d, r->ir->real == IR_F64);
+        }
+}
+
+/* Of each loss that an update is by: its slope by a critic's value, with and without the pass. What is told leaves nodes in the IR: it is lowered once more. */
+static void explain_digits(const Session *of)
+{
+    Session s;
+    Options told = *of->o;
+    told.told = true;
+    if (session_open_text(&s, &told, of->file, of->text, 0, true) == EXIT_DONE) print_all_digits(&s);
+    session_close(&s);
+}
+
 /* ---- stages ---------------------------------------------------------------------------------------------------------------- */
 
 static int explain_ast(const Options *o)                     /* of a text that need not check */
@@ -423,7 +473,7 @@ int cmd_explain(const Options *o)
         else if (!strcmp(o->stage, "ir")) explain_ir(&s);
         else {
             session_optimise(&s);
-            if (!strcmp(o->stage, "grad")) explain_ir(&s);
+            if (!strcmp(o->stage, "grad")) explain_ir(&s), explain_digits(&s);
             else status = explain_code(&s);
         }
     }

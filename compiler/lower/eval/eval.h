@@ -90,6 +90,8 @@ typedef enum { NOW_FIXED, NOW_FIRST, NOW_MOVED } NowSlots;
 
 /* Runs what the values are made of, in f64. out[i]: the numbers of v[i], in the work arena. False where that cannot be done, or would take long. */
 bool now_numbers(Lower *L, IrVal *const *v, int n, const NowGiven *given, int n_given, NowSlots slots, double **out);
+/* The same of one value by another, in the types that the program computes it in. */
+bool now_as_it_is(Lower *L, IrVal *v, const NowGiven *given, double **out);
 int64_t now_size(const Lower *L, const IrVal *v);
 
 /* ---- owns.c */

@@ -624,11 +624,50 @@ static bool is_asked_of_more(Lower *L, int i, IrVal *const *g, const uint64_t *m
     return false;
 }
 
+/* ---- what stabilising a loss brings -------------------------------------------------------------------------------------------------- */
+
+static const double logits[GAME_LOGITS] = {-88, -40, -16, -8, -1, 0, 1, 8, 16, 40, 88};
+
+/* g at these values of the answer, times how many there are; false: it hangs on more. */
+static bool slopes_at(Lower *L, const Answer *a, IrVal *g, bool wide, double *y)
+{
+    int64_t n = now_size(L, a->v);
+    double *given = arena_array(L->work, double, n + 1), *out;
+    for (int64_t from = 0; from < GAME_LOGITS; from += n) {
+        for (int64_t i = 0; i < n; i++) given[i] = logits[(from + i) % GAME_LOGITS];
+        NowGiven k = {a->v, given};
+        if (!(wide ? now_numbers(L, &g, 1, &k, 1, NOW_FIXED, &out) : now_as_it_is(L, g, &k, &out))) return false;
+        for (int64_t i = 0; i < n && from + i < GAME_LOGITS; i++) y[from + i] = out[i] * (double)n;
+    }
+    return true;
+}
+
+static bool has_digits(const GameMove *m, const Answer *a, const char *of)
+{
+    for (int i = 0; i < m->n_digits; i++)
+        if (!strcmp(m->digits[i].net, a->net->name) && !strcmp(m->digits[i].part, a->part) && !strcmp(m->digits[i].draws, of)) return true;
+    return false;
+}
+
+/* written, here: the derivatives by the answers of the loss as it is written, and as it is computed. */
+static void tell_digits(Lower *L, IrVal *const *written, IrVal *const *here, GameMove *m)
+{
+    m->digits = arena_array(L->a, GameDigits, L->answers.n + 1);
+    for (int i = 0; i < L->answers.n; i++) {
+        const Answer *a = &L->answers.v[i];
+        const char   *of = written[i] && here[i] && !a->v->type.rank && now_size(L, a->v) ? drawn_from(L, i) : NULL;
+        if (!of || now_size(L, written[i]) != now_size(L, a->v) || has_digits(m, a, of)) continue;
+        GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of)};
+        memcpy(d.at, logits, sizeof logits);
+        if (slopes_at(L, a, written[i], false, d.written) && slopes_at(L, a, written[i], true, d.wide) && slopes_at(L, a, here[i], false, d.here)) m->digits[m->n_digits++] = d;
+    }
+}
+
 static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_who, GameMove *m)
 {
     Lower *L = c->L;
     int    n = L->answers.n;
-    IrVal **w = arena_array(L->work, IrVal *, n + 1), **g = arena_array(L->work, IrVal *, n + 1);
+    IrVal **w = arena_array(L->work, IrVal *, n + 1), **g = arena_array(L->work, IrVal *, n + 1), **written = arena_array(L->work, IrVal *, n + 1);
     m->push = arena_array(L->a, GamePush, n + 1);
     for (int i = 0; i < n; i++) w[i] = L->answers.v[i].v;
     GradReport report;
@@ -638,6 +677,7 @@ static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_wh
     for (int i = 0; i < n; i++)
         if (g[i] && watch_is_zero(g[i])) g[i] = NULL;
         else if (g[i]) g[i] = before_grad(c, g[i], w, n, true);
+    if (grad_reverse(fn_builder(c), &y, NULL, 1, w, n, written, &report)) tell_digits(L, written, g, m);
     for (int i = 0; i < n; i++) moved[i] = g[i] ? moved_through(c, i, who, n_who) : 0;
     for (int i = 0; i < n; i++) {
         const Player *net = L->answers.v[i].net;
