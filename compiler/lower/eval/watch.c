@@ -44,7 +44,7 @@ static Range range_product(Range a, Range b)
 static Range range_map(IrOp op, Range a)
 {
     switch (op) {
-    case IR_exp: return (Range){ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
+    case IR_exp: return (Range){a.least >= 0 ? 1 : ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
     case IR_expm1: return (Range){a.least >= 0 ? 0 : -1, a.most <= 0 ? 0 : HUGE_VAL};
     case IR_log: return (Range){a.least >= 1 ? 0 : -HUGE_VAL, a.least >= 0 && a.most <= 1 ? 0 : HUGE_VAL};
     case IR_log1p: return (Range){a.least >= 0 ? 0 : -HUGE_VAL, a.least >= -1 && a.most <= 0 ? 0 : HUGE_VAL};
@@ -69,6 +69,19 @@ static Range range_joined(const IrNode *n, int from, int depth)
     return r;
 }
 
+static const IrVal *repeated(const IrVal *v)
+{
+    while (v->def && (v->def->op == IR_spread || v->def->op == IR_broadcast || v->def->op == IR_reshape)) v = v->def->arg[0];
+    return v;
+}
+
+/* Is it divided by its own sum, as by softmax? */
+static bool is_share(const IrNode *n)
+{
+    const IrNode *sum = repeated(n->arg[1])->def;
+    return sum && sum->op == IR_sum && sum->arg[0] == n->arg[0];
+}
+
 static Range range_two(const IrNode *n, int depth)
 {
     Range a = range_of(n->arg[0], depth), b = range_of(n->arg[1], depth);
@@ -79,6 +92,7 @@ static Range range_two(const IrNode *n, int depth)
     case IR_div:
         if (!a.least && !a.most) return a;
         if (b.least < 0) return any;
+        if (a.least >= 0 && is_share(n)) return (Range){0, 1};
         return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
     case IR_pow: return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, a.most <= 1 && b.least >= 0 ? 1 : HUGE_VAL} : any;
     case IR_max: return (Range){fmax(a.least, b.least), fmax(a.most, b.most)};
@@ -281,6 +295,14 @@ static bool fails_now(Ctx *c, IrVal *cond)
     for (int64_t i = 0; i < now_size(c->L, cond); i++)
         if (!x[i]) return true;
     return false;
+}
+
+KnownRange watch_range(const IrVal *v)
+{
+    enum { MOST_ROWS = 64 };
+    int   left = MOST_ROWS;
+    Range r = range_of(v, DEEP_SIGN);
+    return (KnownRange){r.least == ABOVE ? 0 : r.least, r.most, is_fixed(v, &left)};
 }
 
 bool watch_can(const Ctx *c)

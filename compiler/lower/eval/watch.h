@@ -25,3 +25,7 @@ int  watch_sign(const IrVal *v, bool strict);
 
 /* Is every element known to be 0? */
 bool watch_is_zero(const IrVal *v);
+
+/* Between which numbers every element is known to be, were none nan; infinite where nothing is known. fixed: it is made of numbers of the program alone. */
+typedef struct KnownRange { double least, most; bool fixed; } KnownRange;
+KnownRange watch_range(const IrVal *v);
