@@ -20,8 +20,6 @@ NOT_PROMISED = """## What is not promised
 - *CycleGAN on pictures.* Which map is found: each picture's negative with some seeds, another map that comes back with others.
 - *Real NVP by a Wasserstein GAN.* A sliced distance of 0.25 or less: 0.4 is.
 - *Independent critic.* A distance of 0.1 or less between a model of the highest likelihood and data: it is 0.05 in the mean, but spreads as the models do, and 0.2 is promised.
-- *f-GANs of a mixture.* By Pearson's divergence, means and deviations to within 0.08: 0.12 is, as its slopes are of squared ratios; by the others they are to within 0.05. The best fits themselves are exact
-  in [f_gan_cross_table](../examples/compare/f_gan_cross_table.gan).
 - *Emoji.* Its pictures must be fetched, so its numbers are not on the board.
 """
 
