@@ -90,6 +90,8 @@ typedef enum { NOW_FIXED, NOW_FIRST, NOW_MOVED } NowSlots;
 
 /* Runs what the values are made of, in f64. out[i]: the numbers of v[i], in the work arena. False where that cannot be done, or would take long. */
 bool now_numbers(Lower *L, IrVal *const *v, int n, const NowGiven *given, int n_given, NowSlots slots, double **out);
+/* The same of one value by another, in the types that the program computes it in. */
+bool now_as_it_is(Lower *L, IrVal *v, const NowGiven *given, double **out);
 int64_t now_size(const Lower *L, const IrVal *v);
 
 /* ---- owns.c */
@@ -209,6 +211,7 @@ bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name);
 Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
+const char *word_of_node(Lower *L, const IrNode *n);                            /* "floor", "argmin": what has no derivative, say */
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
 Value *builtin_partial(Lower *L, const char *name, Value *first);               /* waits for what follows its first argument */
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);

@@ -147,7 +147,7 @@ static void no_dependence(Ctx *c, const Ast *e, Player *p, const IrNode *cut)
                                "this loss does not depend on %s, so the update cannot move it", p->name);
     if (!cut) hint_of_sides(c, d, e, p);
     if (cut) {
-        diag_note(d, span_of_node(c->L, cut), "the path is cut here: %s has no derivative", ir_op_info[cut->op].name);
+        diag_note(d, span_of_node(c->L, cut), "the path is cut here: %s has no derivative", word_of_node(c->L, cut));
         diag_hint(d, "a relaxation that can be differentiated takes the place of what is cut");
     }
 }
