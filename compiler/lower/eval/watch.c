@@ -69,19 +69,6 @@ static Range range_joined(const IrNode *n, int from, int depth)
     return r;
 }
 
-static const IrVal *repeated(const IrVal *v)
-{
-    while (v->def && (v->def->op == IR_spread || v->def->op == IR_broadcast || v->def->op == IR_reshape)) v = v->def->arg[0];
-    return v;
-}
-
-/* Is it divided by its own sum, as by softmax? */
-static bool is_share(const IrNode *n)
-{
-    const IrNode *sum = repeated(n->arg[1])->def;
-    return sum && sum->op == IR_sum && sum->arg[0] == n->arg[0];
-}
-
 static Range range_two(const IrNode *n, int depth)
 {
     Range a = range_of(n->arg[0], depth), b = range_of(n->arg[1], depth);
@@ -92,7 +79,6 @@ static Range range_two(const IrNode *n, int depth)
     case IR_div:
         if (!a.least && !a.most) return a;
         if (b.least < 0) return any;
-        if (a.least >= 0 && is_share(n)) return (Range){0, 1};
         return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
     case IR_pow: return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, a.most <= 1 && b.least >= 0 ? 1 : HUGE_VAL} : any;
     case IR_max: return (Range){fmax(a.least, b.least), fmax(a.most, b.most)};
@@ -297,11 +283,24 @@ static bool fails_now(Ctx *c, IrVal *cond)
     return false;
 }
 
+static const IrVal *repeated(const IrVal *v)
+{
+    while (v->def && (v->def->op == IR_spread || v->def->op == IR_broadcast || v->def->op == IR_reshape)) v = v->def->arg[0];
+    return v;
+}
+
+/* What is nowhere below 0, divided by its own sum: softmax. */
+static bool is_share(const IrVal *v)
+{
+    const IrNode *n = repeated(v)->def, *sum = n && n->op == IR_div ? repeated(n->arg[1])->def : NULL;
+    return sum && sum->op == IR_sum && sum->arg[0] == n->arg[0] && range_of(n->arg[0], DEEP_SIGN).least >= 0;
+}
+
 KnownRange watch_range(const IrVal *v)
 {
     enum { MOST_ROWS = 64 };
     int   left = MOST_ROWS;
-    Range r = range_of(v, DEEP_SIGN);
+    Range r = is_share(v) ? (Range){0, 1} : range_of(v, DEEP_SIGN);
     return (KnownRange){r.least == ABOVE ? 0 : r.least, r.most, is_fixed(v, &left)};
 }
 
