@@ -151,6 +151,31 @@ static bool is_large(const IrType *matrix)
     return ir_dims_size(matrix) * (int64_t)ir_elem_bytes(matrix->elem) >= LARGE;
 }
 
+static int matrix_side(const KKernel *dot) { return ir_axes_has(dot->nodes.v[0]->arg[0]->type.axes, dot->lane_axis); }
+
+/* Panels that a step multiplies by the matrix of `dot`. */
+static int64_t panels_of(const KPlan *p, const KStep *s, const KKernel *dot)
+{
+    int64_t readers = 0;
+    for (int i = 0; i < s->panel.n; i++) {
+        const KKernel *k = s->panel.v[i];
+        readers += k->kind == K_DOT && k->nodes.v[0]->attr->contract.n == 1 && same_matrix(p, dot, k, matrix_side(dot), matrix_side(k));
+    }
+    return readers * ((s->extent + K_LANES - 1) / K_LANES);
+}
+
+/* A matrix whose rows lie across memory has them along the other dim, 16 in a vector: with that, and a panel's samples one by one, a tile needs no copy. It is to be
+ * turned, which takes of the products about 12 clocks a number of a row, whatever k; a copy, which comes from afar, as long as most of a panel's. */
+static bool goes_across(const KPlan *p, const KStep *s, const KKernel *dot, int side, const KView *w)
+{
+    enum { LEAST = 64, REST = 8, OFTEN = 8 };               /* rows; one in so many may be beyond whole tiles; panels, by k */
+    const IrNode *n = dot->nodes.v[0];
+    const IrType *t = &n->arg[side]->type;
+    if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || s->by_kernels) return false;
+    int64_t k = t->dim[side ? n->attr->contract.b[0] : n->attr->contract.a[0]], row = pack_row(n, side), rows = t->dim[row];
+    return w->dim[row] == 1 && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * OFTEN <= k;
+}
+
 /* By each thread at the start of the step, or by all before it; once for all turns where the matrix is none of the loop's. */
 static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
 {
@@ -162,10 +187,12 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
             KKernel *k = s->panel.v[j];
             if (k->kind != K_DOT || k->packed) continue;
             IrNode *n = k->nodes.v[0];
-            int side = ir_axes_has(n->arg[0]->type.axes, k->lane_axis);
+            int side = matrix_side(k);
             KView w;
             if (!kernel_view(p, n->arg[side], &w) || !worth_packing(n, side, &w, s->extent)) continue;
             const Around *loop = outermost_loop(p, n->arg[side], block, around);
+            if (!loop && plan_takes(p, PLAN_across)) k->across = plan_did(p, PLAN_across, goes_across(p, s, k, side, &w));
+            if (k->across) continue;
             const Around here = {block, s, NULL};
             bool together = loop || is_large(&n->arg[side]->type);
             k->packed = together ? pack(p, k, side, K_FRAME, step_before(p, loop ? loop : &here)) : pack(p, k, side, K_SCRATCH, s);
@@ -334,4 +361,5 @@ void kernel_finish(KPlan *p)
     finish_kernels(p);
     kernel_epilogues(p, &p->top);
     products_by_tiles(&p->top);
+    if (plan_takes(p, PLAN_ahead)) kernel_ahead(p, &p->top);
 }

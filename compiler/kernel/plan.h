@@ -123,6 +123,10 @@ typedef struct KMatrices {
     int64_t lane_units, row_units;                          /* the cut for threads; times what `outer` has */
 } KMatrices;
 
+/* Of shared memory, what belongs to a panel, in lines of 64 bytes: how many, from a panel to the next, and from 16 numbers of 16 samples, which lie together, to the next
+ * 16. next: it is the panel behind the kernel's own (behind the last there may be nothing, which costs nothing to ask for). */
+typedef struct KAhead { const KMem *mem; int64_t lines, panel, stride; bool next; } KAhead;
+
 typedef struct KKernel {
     KKind   kind;
     int     id;                                             /* its place in the table of compiled functions */
@@ -134,11 +138,13 @@ typedef struct KKernel {
     struct KKernel *merged;                                 /* where its members are now, or NULL */
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
+    bool    across;                                         /* DOT: lanes along the matrix' rows, which is read as it lies, and the tile turned */
     KMatrices *matrices;
     struct KKernel *epilogue;                               /* DOT, WHOLE: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
     ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
+    ARRAY(KAhead) ahead;                                    /* DOT: what the kernels behind it touch first; it asks for it meanwhile (ahead.c) */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
     int     side;                                           /* PACK: which operand of the row is the matrix; OUTER, TRANSPOSE: which has the columns */
@@ -192,7 +198,10 @@ typedef enum {
     PLAN_DECISIONS
 } PlanDecision;
 
-typedef struct PlanOptions { unsigned without; } PlanOptions;       /* bits 1 << PLAN_...: decisions that are not taken */
+typedef struct PlanOptions {
+    unsigned without;                                       /* bits 1 << PLAN_...: decisions that are not taken */
+    bool     wide;                                          /* the target has 32 registers of 16 lanes */
+} PlanOptions;
 
 typedef struct KPlan {
     const IrModule *m;

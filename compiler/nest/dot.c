@@ -32,15 +32,80 @@ typedef struct DotCode {
     DotWindow window[4];                                    /* outside of `inner` */
     int      n_sides;
     DotSide  side[DOT_SIDES];
-    bool     packed, apart;                                 /* apart: an epilogue needs every component of the space, or windows do */
+    bool     packed, across, apart;                         /* across: lanes are rows of the matrix, and a block samples; apart: an epilogue needs every component of the space, or windows do */
+    LoopIndex next;                                         /* across: how far from a tile's row the next one's is */
     Memory   x, w;
     const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
     int      local;                                         /* where a rolled epilogue finds the tile */
+    bool     asks;                                          /* the tile asks for lines ahead */
+    int      shared;                                        /* the buffer that they are in */
+    LoopReg *begin, *last, *first, *stride;                 /* of the value that a tile asks for, in lines: where it begins; how many but one; the tile's first line; KAhead's stride */
 } DotCode;
+
+/* ---- lines that the kernels behind it touch first: see compiler/kernel/ahead.c ----------------------------------- */
+
+static LoopReg *line_index(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
+static LoopIndex product(Nest *n, LoopReg *x, LoopReg *y) { return loop_of(loop_binary(&n->b, IR_mul, x, y)); }
+
+static int64_t tiles_for(const DotCode *c, const KAhead *a)
+{
+    int64_t turns = c->inner.d[0].extent;
+    return (a->lines + turns - 1) / turns;
+}
+
+static int64_t asking_tiles(const Nest *n, const DotCode *c)
+{
+    int64_t tiles = 0;
+    for (int i = 0; i < n->k->ahead.n; i++) tiles += tiles_for(c, &n->k->ahead.v[i]);
+    return tiles;
+}
+
+/* Each value is asked for by as many tiles as have a turn a line of it. */
+static void choose_lines(Nest *n, DotCode *c, LoopIndex row, int rows)
+{
+    int64_t tiles = 0;
+    LoopReg *nth = line_index(n, nest_quot(n, row, rows));
+    for (int i = 0; i < n->k->ahead.n; i++) {
+        const KAhead *a = &n->k->ahead.v[i];
+        LoopReg *before = loop_word(&n->b, tiles), *here = i ? loop_compare(&n->b, IR_GE, nth, before) : NULL;
+        int64_t from = a->mem->offset / 64 + (a->next ? a->panel : 0);
+        LoopReg *begin = line_index(n, loop_plus(&n->b, loop_of(loop_word(&n->b, from)), product(n, loop_arg(&n->b, 0), loop_word(&n->b, a->panel))));
+        LoopReg *first = line_index(n, product(n, line_index(n, loop_plus(&n->b, loop_of(nth), loop_times(loop_of(before), -1))), c->steps));
+        LoopReg *last = loop_word(&n->b, a->lines - 1), *stride = loop_word(&n->b, a->stride);
+        c->begin = i ? loop_select(&n->b, here, begin, c->begin) : begin;
+        c->last = i ? loop_select(&n->b, here, last, c->last) : last;
+        c->first = i ? loop_select(&n->b, here, first, c->first) : first;
+        c->stride = i ? loop_select(&n->b, here, stride, c->stride) : stride;
+        tiles += tiles_for(c, a);
+    }
+}
+
+static void ask_for_line(Nest *n, const DotCode *c, LoopIndex turn)
+{
+    int64_t cells = 64 / (int64_t)ir_elem_bytes(c->elem), block = K_LANES * K_LANES / cells;
+    LoopIndex line = loop_of(nest_min(n, line_index(n, loop_plus(&n->b, loop_of(c->first), turn)), c->last));
+    LoopReg *blocks = line_index(n, nest_quot(n, line, block));
+    LoopIndex at = loop_plus(&n->b, loop_of(c->begin), loop_plus(&n->b, product(n, blocks, c->stride), nest_rest(n, line, block)));
+    at = loop_times(at, cells);
+    loop_fetch(&n->b, c->shared, &at);
+}
+
+/* ---- the tile ----------------------------------------------------------------------------------------------------- */
+
+/* Lanes along the matrix' row, samples one by one. What the next tile reads for this k comes to the second cache. */
+static LoopReg *term_across(Nest *n, const DotCode *c, Offsets o, LoopIndex sample, LoopReg *acc)
+{
+    unsigned cell = (unsigned)ir_elem_bytes(c->elem);
+    LoopIndex next = loop_plus(&n->b, c->w.from, loop_plus(&n->b, o.off[1], c->next));
+    loop_fetch(&n->b, c->w.buffer, &next);
+    LoopReg *w = tile_load(n, c->w, tile_plus_lanes(n, o.off[1]), cell), *x = tile_load(n, c->x, loop_plus(&n->b, o.off[0], sample), cell);
+    return loop_fma(&n->b, w, x, acc);
+}
 
 static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopIndex row, LoopReg *acc)
 {
+    if (depth == c->inner.n && c->across) return term_across(n, c, o, row, acc);
     if (depth == c->inner.n) {
         LoopReg *x = tile_load(n, c->x, tile_plus_lanes(n, o.off[0]), 64);
         LoopReg *w = tile_load(n, c->w, tile_stepped(n, o.off[1], row, c->row.s[1]), (unsigned)ir_elem_bytes(c->elem));
@@ -50,6 +115,7 @@ static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopI
     bool last = d->extent > 1 && depth == c->inner.n - 1;
     LoopIndex from = loop_at(0), to = last ? loop_of(c->steps) : loop_at(d->extent);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, last, &acc, 1);
+    if (c->begin) ask_for_line(n, c, nest_counter(l));
     return nest_end_fold(n, l, dot_chain(n, c, depth + 1, tile_advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
 }
 
@@ -133,12 +199,21 @@ static int64_t packed_steps(const DotCode *c)
     return k;
 }
 
+/* Rows that fill no vector are a tile of the other kind. */
+static void stand_across(Nest *n, DotCode *c, LoopIndex from, int rows)
+{
+    c->across = rows == K_LANES;
+    LoopIndex next = loop_plus(&n->b, from, loop_at(K_LANES)), last = loop_at(c->row.extent - K_LANES);
+    if (c->across) c->next = loop_plus(&n->b, loop_of(nest_min(n, loop_index(&n->b, &next), loop_index(&n->b, &last))), loop_times(from, -1));
+}
+
 static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
 {
     DotCode c = *t->code;
     LoopIndex from = o.off[0];
     Offsets at = tile_advance(n, t->at, from, &c.row);
     if (c.packed) stand_in_packed(&c, rows);
+    if (c.across) stand_across(n, &c, from, rows);
     LoopIns *side[DOT_SIDES];
     DotCell cell = {0};
     uint32_t dims = 0;
@@ -150,10 +225,12 @@ static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
         at.off[0] = tile_stepped(n, at.off[0], cell.side[i], d->x);
         at.off[1] = tile_stepped(n, at.off[1], cell.side[i], d->tap * c.window[d->window].w);
     }
+    if (c.asks) choose_lines(n, &c, from, rows);
     LoopIns *block = loop_block(&n->b, rows);
     LoopIndex row = tile_row_index(n, block), to = local_cell(n, &c, &cell, row, rows);
     LoopReg *zero = tile_zero(n, c.elem, block);
     LoopReg *acc = dot_taps(n, &c, 0, at, row, dims ? loop_over(&n->b, zero, zero->dims | dims) : zero);
+    if (c.across) acc = loop_turn(&n->b, acc, (int)block->n);
     cell.row = loop_plus(&n->b, from, row);
     stand_at(n, t, &cell);
     n->is_flat = true;
@@ -186,8 +263,8 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
 /* An epilogue is written once for each height of a tile: one height, if one of half the registers or more will do. */
 static int dot_rows(const Nest *n, const DotCode *c)
 {
-    int most = tile_most_rows(n, c->elem), rows = most;
-    if (!n->k->epilogue || c->packed) return most;
+    int most = c->across ? K_LANES : tile_most_rows(n, c->elem), rows = most;
+    if (c->across || !n->k->epilogue || c->packed) return most;
     while (2 * rows > most && c->row.extent % rows) rows--;
     return 2 * rows > most ? rows : most;
 }
@@ -275,13 +352,34 @@ static bool by_places(Nest *n, DotCode *c, int depth, Offsets o, int window)
     return true;
 }
 
+/* The first tiles ask for lines ahead, and the others need not. */
+static void dot_rows_of(Nest *n, DotCode *c, const DotTile *t)
+{
+    Dim row = {c->row.extent, {1, 0, 0}, 0};
+    int rows = dot_rows(n, c);
+    int64_t tiles = asking_tiles(n, c), most = row.extent / rows - 1;           /* one is left, so that the blocks are as they are without */
+    if (!n->k->ahead.n || most < 1) { tile_row_blocks(n, t, &row, (Offsets){0}, rows, dot_tile); return; }
+    LoopReg *to = loop_word(&n->b, (tiles < most ? tiles : most) * rows);
+    DotCode asking = *c;
+    asking.asks = true;
+    DotTile first = *t;
+    first.code = &asking;
+    LoopIns *l = nest_par_from(n, loop_at(0), loop_of(to), rows);
+    dot_tile(n, &first, (Offsets){{nest_counter(l)}}, rows);
+    nest_end(n, l);
+    l = nest_par_from(n, loop_of(to), loop_at(most * rows), rows);
+    dot_tile(n, t, (Offsets){{nest_counter(l)}}, rows);
+    nest_end(n, l);
+    row.extent -= most * rows;
+    tile_row_blocks(n, t, &row, (Offsets){{loop_at(most * rows)}}, rows, dot_tile);
+}
+
 static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
 {
     if (depth == c->outer.n) {
         DotTile t = {.code = c, .at = o};
         memcpy(t.comp, n->comp, sizeof t.comp);
-        Dim row = {c->row.extent, {1, 0, 0}, 0};
-        tile_row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
+        dot_rows_of(n, c, &t);
         memcpy(n->comp, t.comp, sizeof t.comp);
         return;
     }
@@ -362,12 +460,14 @@ void nest_dot(Nest *n)
     n->tiled = !n->k->split;
     for (int i = 0; i < n->k->space.n; i++)
         if (i != n->k->space.lane) n->comp[i] = ix_int(0);
-    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .from = &x, .packed = n->k->packed, .apart = node->attr->n_windows || (then && !then->flat)};
+    DotCode c = {.elem = node->result[0].type.elem, .xs = xs, .from = &x, .packed = n->k->packed, .across = n->k->across, .apart = node->attr->n_windows || (then && !then->flat)};
     if (n->tiled) c.x = tile_panel_of(n, x.mem, x.offset);
     c.w = tile_memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
-    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * tile_most_rows(n, c.elem));
+    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * (c.across ? K_LANES : tile_most_rows(n, c.elem)));
     if (c.packed) c.row.s[1] = packed_steps(&c);
+    if (n->k->ahead.n)
+        c.shared = loop_buffer(&n->b, &(LoopBuffer){.elem = c.elem, .base = (int)loop_word(&n->b, BASE_FRAME)->n, .offset = (int)loop_word(&n->b, 0)->n, .panel = -1, .slot = -1});
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
     dot_outer(n, &c, 0, (Offsets){0});
 }

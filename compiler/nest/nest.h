@@ -97,7 +97,8 @@ LoopIns *nest_component(Nest *n, int comp, int64_t extent); /* its loop: in orde
 typedef struct NestRows { LoopIns *loop, *block; LoopIndex row; } NestRows;
 NestRows nest_rows(Nest *n, int together, LoopIndex from, LoopIndex to, bool sure);
 int  nest_in_step(const Nest *n, const KKernel *k, int64_t extent);    /* how many of so many rows, by k's elementary functions */
-bool nest_has_wide_registers(const Nest *n);                /* 32 of 16 lanes */
+bool nest_are_wide(int rows);                               /* Has a target whose tiles have so many rows 32 registers of 16 lanes? */
+bool nest_has_wide_registers(const Nest *n);                /* ... and is code made for vectors of them? */
 void nest_end_rows(Nest *n, const NestRows *r);
 void nest_over_space_scalar(Nest *n, void (*body)(Nest *n));    /* one number at a time */
 void nest_over_blocks(Nest *n, int rows, void (*body)(Nest *n));    /* tiled: up to so many of the last component side by side, in n->block */

@@ -87,6 +87,7 @@ static void build_function(Build *b, NestFunction *f)
 bool nest_program(NestProgram *out, Arena *a, const IrModule *m, const GanProgram *p, PlanOptions plan, int rows, const NestUser *user, char why[512])
 {
     KValues values = {0};
+    plan.wide = nest_are_wide(rows);
     *out = (NestProgram){arena_array(a, NestFunction, m->fns.n + 1), m->fns.n, 0};
     KValues *kept = arena_copy(a, &values, sizeof values);
     kept->by_id.v = arena_array(a, KValue *, kept->by_id.cap = (int)(m->next_id + m->next_id / 4 + 1));

@@ -30,7 +30,8 @@ LoopIns *nest_component(Nest *n, int comp, int64_t extent)
     return nest_turns(n, is_par(n, comp), loop_at(0), loop_at(extent), 1, false);
 }
 
-bool nest_has_wide_registers(const Nest *n) { return n->lanes > 1 && n->rows >= 12; }     /* a tile's rows: see llvm/targets.def */
+bool nest_are_wide(int rows) { return rows >= 12; }         /* see llvm/targets.def */
+bool nest_has_wide_registers(const Nest *n) { return n->lanes > 1 && nest_are_wide(n->rows); }
 
 /* An elementary function is a chain of dependent instructions, and a processor that looks ahead sees three or four rows of them. Four rows in step
  * wait less; more take more registers than there are. */

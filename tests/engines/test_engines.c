@@ -793,10 +793,10 @@ static int    plans(size_t i) { return 1 + (int)(i % 2); }
 typedef PlanOptions PlanOf(uint64_t seed);
 
 static PlanOptions every_decision(uint64_t seed) { return (void)seed, (PlanOptions){0}; }
-static PlanOptions without_one(uint64_t seed) { return (PlanOptions){1u << seed % PLAN_DECISIONS}; }
+static PlanOptions without_one(uint64_t seed) { return (PlanOptions){.without = 1u << seed % PLAN_DECISIONS}; }
 static PlanOptions without_several(uint64_t seed)
 {
-    return (PlanOptions){(unsigned)(seed * 0x9e3779b97f4a7c15u >> 40) & ((1u << PLAN_DECISIONS) - 1)};
+    return (PlanOptions){.without = (unsigned)(seed * 0x9e3779b97f4a7c15u >> 40) & ((1u << PLAN_DECISIONS) - 1)};
 }
 
 static void compare_many(Make *make, uint64_t n, PlanOf *plan_of)
@@ -982,7 +982,7 @@ Test(engines, products_with_epilogues)
         cr_assert_lt(length, (int)sizeof written);
         Case *c = case_of_text(written);
         for (int on = 1; on > 1 - plans(i); on--) {
-            PlanOptions plan = {on ? 0 : 1u << PLAN_epilogue};
+            PlanOptions plan = {.without = on ? 0 : 1u << PLAN_epilogue};
             Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
             if (d.found) print_difference(c, &d);
             cr_assert(!d.found, "%d samples, %d columns, %d", extents[i], m, on);
@@ -991,6 +991,38 @@ Test(engines, products_with_epilogues)
         }
         arena_free(c->arena);
     }
+}
+
+/* Matrices whose rows lie across memory, read along them: tiles of 16 rows and what is beyond; with an epilogue of few rows and of a loop, read by others, added up over samples;
+ * an axis around, a dim before the samples; too many panels, f64, a layer's own derivative by its matrix and input. */
+Test(engines, products_across)
+{
+    static const char *text =
+        "axis p = %1$d\naxis q = 2\nslot \"w\" param : f32[320,%2$d]\nslot \"wd\" param : f64[320,%2$d]\nslot \"v\" param : f32[%2$d,320]\nslot \"b\" param : f32[%2$d]\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[320]\n%%x2 = normal {stream \"x2\"} : f32<p,q>[320]\n%%x3 = normal {stream \"x3\"} : f32<p>[3,320]\n"
+        "%%w = read \"w\" : f32[320,%2$d]\n%%wd = read \"wd\" : f64[320,%2$d]\n%%v = read \"v\" : f32[%2$d,320]\n%%b = read \"b\" : f32[%2$d]\n"
+        "%%y = dot %%x, %%w {contract 0:0} : f32<p>[%2$d]\n%%bs = spread %%b {over p} : f32<p>[%2$d]\n%%a = add %%y, %%bs : f32<p>[%2$d]\n%%h = max %%a, 0 : f32<p>[%2$d]\n"
+        "%%c = compare %%a, 0.5 {gt} : bool<p>[%2$d]\n%%s = sum %%h {over p} : f32[%2$d]\n%%g = dot %%x, %%h {over p} : f32[320,%2$d]\n"
+        "%%u = dot %%h, %%v {contract 0:0} : f32<p>[320]\n%%k = dot %%u, %%w {contract 0:0} : f32<p>[%2$d]\n%%kt = tanh %%k : f32<p>[%2$d]\n%%kk = mul %%kt, %%k : f32<p>[%2$d]\n"
+        "%%m = dot %%kk, %%w {contract 0:1} : f32<p>[320]\n%%y2 = dot %%w, %%x2 {contract 0:0} : f32<p,q>[%2$d]\n%%s2 = sum %%y2 {over p,q} : f32[%2$d]\n"
+        "%%y3 = dot %%x3, %%w {contract 1:0} : f32<p>[3,%2$d]\n%%e3 = neg %%y3 : f32<p>[3,%2$d]\n%%xd = convert %%x {f64} : f64<p>[320]\n%%yd = dot %%xd, %%wd {contract 0:0} : f64<p>[%2$d]\n"
+        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
+        "report \"h\", %%h\nreport \"c\", %%c\nreport \"s\", %%s\nreport \"g\", %%g\nreport \"kk\", %%kk\nreport \"m\", %%m\nreport \"y2\", %%y2\nreport \"s2\", %%s2\nreport \"e3\", %%e3\n"
+        "report \"yd\", %%yd\n}\n";
+    static const int extents[] = {128, 130, 400}, rows[] = {63, 64, 66, 80, 87, 100};
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k += stride()) {
+            char written[4096];
+            int  length = snprintf(written, sizeof written, text, extents[i], rows[k]);
+            cr_assert_lt(length, (int)sizeof written);
+            Case *c = case_of_text(written);
+            int   taken = times_taken(c, (PlanOptions){.wide = true}, PLAN_across);
+            cr_expect_eq(taken > 0, extents[i] < 200 && rows[k] % 16 * 8 <= rows[k] && rows[k] >= 64, "%d samples, %d rows: %d", extents[i], rows[k], taken);
+            Difference d = compare(c, 1, 1 + (int)(i + k) % 4, (PlanOptions){0});
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples, %d rows", extents[i], rows[k]);
+            arena_free(c->arena);
+        }
 }
 
 /* Rows with elementary functions, several in step where there are registers: as many rows as go in twos, fours and not at all, and none; all short functions of f32,
@@ -1075,7 +1107,7 @@ Test(engines, loops_that_end)
             char        written[4096];
             snprintf(written, sizeof written, text, extents[i]);
             Case       *c = case_of_text(written);
-            PlanOptions plan = {on ? 1u << PLAN_until : 0};
+            PlanOptions plan = {.without = on ? 1u << PLAN_until : 0};
             Difference  d = compare(c, 1, 1 + (int)i % 4, plan);
             if (d.found) print_difference(c, &d);
             cr_assert(!d.found, "%d samples%s", extents[i], on ? ", running on" : "");
@@ -1093,7 +1125,7 @@ static void compare_loops(const char *text, PlanDecision without)
             int         extent = extents[i] > 200 && getenv("GAN_CHECKER") ? 130 : extents[i];      /* it is slow */
             snprintf(written, sizeof written, text, extent, extent, extent, extent, extent, extent);
             Case       *c = case_of_text(written);
-            PlanOptions plan = {off ? 1u << without : 0};
+            PlanOptions plan = {.without = off ? 1u << without : 0};
             Difference  d = compare(c, 1, threads[i % 4], plan);
             if (d.found) print_difference(c, &d);
             cr_assert(!d.found, "%d samples%s", extents[i], off ? ", without" : "");

@@ -186,6 +186,28 @@ static const IrNode *cut_behind(const Behind *g, const IrVal *v)
     return NULL;
 }
 
+/* The first stop on a path from v down to what it depends on. */
+static const IrNode *stop_behind(const Behind *g, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    while (n && n->op != IR_stop) {
+        const IrVal *next = NULL;
+        for (int i = 0; i < n->n_args && !next; i++)
+            if (g->is[behind(g, n->arg[i])->id] & STOPPED) next = behind(g, n->arg[i]);
+        n = next ? next->def : NULL;
+    }
+    return n;
+}
+
+/* An update by this would leave its player where it is. */
+static void warn_stopped(Ctx *c, const Behind *g, const IrVal *y, const char *what, Span at)
+{
+    const IrNode *stop = stop_behind(g, y);
+    Diag *d = diag_warning(c->L->diags, at, W303, "no gradient of this loss reaches %s: all that depends on it is stopped", what);
+    if (stop) diag_note(d, span_of_node(c->L, stop), "it is stopped here");
+    diag_hint(d, "an update moves the players that it names and holds all others, so that nothing needs a stop for their sake");
+}
+
 /* Which side of 0 T is, by which a stabilised derivative is written, is nothing that the program compares. */
 static void warn_cut(Ctx *c, const Behind *g, const IrVal *term, const char *what, Span at)
 {
@@ -368,7 +390,7 @@ bool paths_whole(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, const char *w
     return whole;
 }
 
-static bool all_cut(const Behind *g, const IrVal *y) { return (g->is[behind(g, y)->id] & (CUT | OPEN | STOPPED)) == CUT; }
+static uint8_t paths_of(const Behind *g, const IrVal *y) { return g->is[behind(g, y)->id] & (CUT | OPEN | STOPPED); }
 
 PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const IrNode **cut, const char *what, Span at)
 {
@@ -377,7 +399,8 @@ PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, 
     mark_needed(&g, e);
     PathsFound found = g.is[behind(&g, e)->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
     if (cut_by_draw(c, &g, what, at) || cut_on_the_way(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, onward, what, at)) found = PATHS_FAILED;
-    else if (cut && all_cut(&g, e) && (*cut = cut_behind(&g, behind(&g, e)))) found = PATHS_CUT;
+    else if (cut && paths_of(&g, e) == CUT && (*cut = cut_behind(&g, behind(&g, e)))) found = PATHS_CUT;
+    else if (cut && paths_of(&g, e) == STOPPED) warn_stopped(c, &g, behind(&g, e), what, at);
     else look_at_terms(c, &g, e, what, at);
     arena_free(g.a);
     return found;

@@ -726,6 +726,7 @@ void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay,
     blend(c, from, into, decay, at);
     array_push(L->a, &p->players, into->name);
     into->updated = true;
+    if (decay && !from->averaged.file) from->averaged = at;
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, at);
     sched_line(c, p, word, into->name, at);
