@@ -1002,6 +1002,13 @@ def test_what_stabilising_brings():
                 assert mark == (not near(written, here)) or abs(abs(written - here) / max(abs(here), 1e-45) * 2**24 - 4) < 3, (of, place, t, written, here, mark)
                 held, marked = held + 1, marked + mark
     assert held > 300 and marked > 80, (held, marked)
+    # a value that two terms of the loss have
+    with folder() as d:
+        with open(f"{d}/p.gan", "w", encoding="utf-8") as f:
+            f.write(game("wasserstein(p, G, D) with critic += 0.5 * E[x ~ p] D(x)^2"))
+        tables = digits_of(gan("explain", "p.gan", "--stage", "grad", cwd=d).out)
+    rows = next(rows for (_, _, place), rows in tables.items() if place == "p")
+    assert all(row[1] == row[2] == row[3] == row[0] - 1 and not row[4] for row in rows), rows
 
 
 run_tests(globals())

@@ -634,17 +634,26 @@ static bool is_asked_of_more(Lower *L, int i, IrVal *const *g, const uint64_t *m
 
 static const double logits[GAME_LOGITS] = {-88, -40, -16, -8, -1, 0, 1, 8, 16, 40, 88};
 
-/* g at these values of the answer, times how many there are; false: it hangs on more. */
-static bool slopes_at(Lower *L, const Answer *a, IrVal *g, bool wide, double *y)
+/* Added to y: g at these values of the answer, times how many there are; false: it hangs on more. */
+static bool add_digits(Lower *L, const Answer *a, IrVal *g, bool wide, double *y)
 {
     int64_t n = now_size(L, a->v);
+    if (a->v->type.rank || n < 1 || now_size(L, g) != n) return false;
     double *given = arena_array(L->work, double, n + 1), *out;
     for (int64_t from = 0; from < GAME_LOGITS; from += n) {
         for (int64_t i = 0; i < n; i++) given[i] = logits[(from + i) % GAME_LOGITS];
         NowGiven k = {a->v, given};
         if (!(wide ? now_numbers(L, &g, 1, &k, 1, NOW_FIXED, &out) : now_as_it_is(L, g, &k, &out))) return false;
-        for (int64_t i = 0; i < n && from + i < GAME_LOGITS; i++) y[from + i] = out[i] * (double)n;
+        for (int64_t i = 0; i < n && from + i < GAME_LOGITS; i++) y[from + i] += out[i] * (double)n;
     }
+    return true;
+}
+
+/* Of all terms that the net's value there stands in. */
+static bool digits_of(Lower *L, const GameDigits *d, const Player *net, IrVal *const *g, bool wide, double *y)
+{
+    for (int i = 0; i < L->answers.n; i++)
+        if (is_asked_there(L, i, net, d->part, d->draws, g) && !add_digits(L, &L->answers.v[i], g[i], wide, y)) return false;
     return true;
 }
 
@@ -661,11 +670,11 @@ static void tell_digits(Lower *L, IrVal *const *written, IrVal *const *here, Gam
     m->digits = arena_array(L->a, GameDigits, L->answers.n + 1);
     for (int i = 0; i < L->answers.n; i++) {
         const Answer *a = &L->answers.v[i];
-        const char   *of = written[i] && here[i] && !a->v->type.rank && now_size(L, a->v) ? drawn_from(L, i) : NULL;
-        if (!of || now_size(L, written[i]) != now_size(L, a->v) || has_digits(m, a, of)) continue;
+        const char   *of = written[i] && here[i] ? drawn_from(L, i) : NULL;
+        if (!of || has_digits(m, a, of)) continue;
         GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of)};
         memcpy(d.at, logits, sizeof logits);
-        if (slopes_at(L, a, written[i], false, d.written) && slopes_at(L, a, written[i], true, d.wide) && slopes_at(L, a, here[i], false, d.here)) m->digits[m->n_digits++] = d;
+        if (digits_of(L, &d, a->net, written, false, d.written) && digits_of(L, &d, a->net, written, true, d.wide) && digits_of(L, &d, a->net, here, false, d.here)) m->digits[m->n_digits++] = d;
     }
 }
 
