@@ -145,8 +145,8 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
 /* ---- where T is far from 0 (tree_tail.c) ------------------------------------------------------------------------ */
 
 /* What is used instead of v, that what v is made of now (NULL: as it is written) may lose digits where T is far from 0: in f64, and by power series there.
- * made: nothing is lost, or nothing better is known. */
-IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made);
+ * wide: in f64 in any case. made: nothing is lost, or nothing better is known. */
+IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made, bool wide);
 
 /* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 

@@ -10,15 +10,15 @@ typedef struct Call {                                       /* what a built-in f
     Span        at;
 } Call;
 
-/* require.c: conditions on functions, seen at points, and on what values can be */
+/* require.c: conditions on functions, seen at points */
 Value *builtin_convex(Ctx *c, const Call *k);
 Value *builtin_strictly_convex(Ctx *c, const Call *k);
 Value *builtin_curved(Ctx *c, const Call *k);
 Value *builtin_proper(Ctx *c, const Call *k);
 Value *builtin_same_slope(Ctx *c, const Call *k);
 Value *builtin_positive_semidefinite(Ctx *c, const Call *k);
+Value *builtin_no_share(Ctx *c, const Call *k);
 Value *builtin_consistent(Ctx *c, const Call *k);
-Value *builtin_may_leave(Ctx *c, const Call *k);
 bool   callable(const Value *v);
 
 /* data.c, pick.c, text.c */

@@ -454,6 +454,40 @@ Value *builtin_positive_semidefinite(Ctx *c, const Call *k)
     return why ? fails(c->L, why) : holds(c->L);
 }
 
+/* ---- logits: what is a probability by how it is made is none ------------------------------------------------------- */
+
+static bool is_share(Ctx *c, Value *v, Span at)
+{
+    IrVal *t = v->kind == V_TENSOR || (v->kind == V_LIST && !val_static(v)) ? as_real(c, v, at) : NULL;
+    return t && watch_is_share(t);
+}
+
+/* f of a draw of p. */
+static bool gives_share(Ctx *c, const Call *k, Dist *p)
+{
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
+    in.axes = ir_one_axis(ir_axis(L->m, "first", 1));
+    in.path = "";
+    Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
+    bool share = !val_bad(y) && is_share(&in, y, k->at);
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->n_draws = draws;
+    L->pendings.n = pendings;
+    L->n_evals = evals;
+    return share;
+}
+
+Value *builtin_no_share(Ctx *c, const Call *k)
+{
+    Dist *p = k->v[1] && callable(k->v[0]) && !c->L->guess ? as_dist(c, k->v[1], k->at) : NULL;
+    bool share = p ? gives_share(c, k, p) : !k->v[1] && is_share(c, k->v[0], k->at);
+    return share ? fails(c->L, "it is from 0 to 1, whatever is drawn and learned") : holds(c->L);
+}
+
 /* ---- bijectors ---------------------------------------------------------------------------------------------------- */
 
 /* The type of a draw; false: it is a record, or cannot be had here. */
@@ -476,53 +510,6 @@ Value *builtin_consistent(Ctx *c, const Call *k)
     if (!p) return val_error(c->L);
     const char *fault = draw_type(c, p, k->at, &z) ? bijector_fault(c, b, p, &z, k->at) : NULL;
     return fault ? fails(c->L, fault) : holds(c->L);
-}
-
-/* ---- where values can be -------------------------------------------------------------------------------------------- */
-
-/* Of what a function makes of draws of p; false: it is no tensor of reals, or cannot be had here. */
-static bool range_of_draws(Ctx *c, const Call *k, Dist *p, KnownRange *out)
-{
-    Lower *L = c->L;
-    Trial t = trial_begin(L, true);
-    Ctx in = *c;
-    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, axis = ir_axis(L->m, "drawn", DRAWS), pendings = L->pendings.n, draws = L->n_draws, evals = L->n_evals;
-    in.axes = ir_one_axis(axis);
-    in.path = "";
-    Value *x = dist_sample(&in, p, NULL, k->at);
-    Value *v = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
-    bool   is = v->kind == V_TENSOR && ir_is_real(v->tensor.v->type.elem);
-    if (is) *out = watch_range(v->tensor.v);
-    trial_end(L, &t);
-    forget_axes(L->m, n_axes, n_slots);
-    L->pendings.n = pendings;
-    L->n_draws = draws;
-    L->n_evals = evals;
-    return is;
-}
-
-static bool known_range(Ctx *c, const Call *k, Dist *p, KnownRange *out)
-{
-    if (p) return range_of_draws(c, k, p, out);
-    if (k->v[0]->kind != V_TENSOR) return false;
-    *out = watch_range(k->v[0]->tensor.v);
-    return true;
-}
-
-/* Of numbers that the program writes nothing is asked: each is what is meant. */
-Value *builtin_may_leave(Ctx *c, const Call *k)
-{
-    Lower *L = c->L;
-    KnownRange r;
-    if (!val_is_number(k->v[1]) || !val_is_number(k->v[2])) return mistake(c, k, "may_leave", "numbers as its ends", val_is_number(k->v[1]) ? k->v[2] : k->v[1]);
-    if (k->v[3] && !callable(k->v[0])) return holds(L);      /* who applies it says that it cannot be */
-    Dist *p = k->v[3] ? as_dist(c, k->v[3], k->at) : NULL;
-    if (k->v[3] && !p) return val_error(L);
-    if (L->guess || !known_range(c, k, p, &r) || r.fixed || r.least == r.most || r.least < val_number(k->v[1]) || r.most > val_number(k->v[2])) return holds(L);
-    const char *who = k->v[0]->kind == V_PLAYER ? k->v[0]->player->name : "it";
-    if (r.most == HUGE_VAL) return fails(L, strf(L, "%s is nowhere below %s", who, text_of(L, r.least)));
-    if (r.least == -HUGE_VAL) return fails(L, strf(L, "%s is nowhere above %s", who, text_of(L, r.most)));
-    return fails(L, strf(L, "%s is always from %s to %s", who, text_of(L, r.least), text_of(L, r.most)));
 }
 
 /* ---- the statement ------------------------------------------------------------------------------------------------ */

@@ -69,17 +69,20 @@ static Range range_joined(const IrNode *n, int from, int depth)
     return r;
 }
 
-static const IrVal *repeated(const IrVal *v)
+/* Is b the sum of the elements of a, for each of them? Of numbers that are not below 0 the share of each in it is at most 1. */
+static bool is_sum_of(const IrVal *b, const IrVal *a)
 {
-    while (v->def && (v->def->op == IR_spread || v->def->op == IR_broadcast || v->def->op == IR_reshape)) v = v->def->arg[0];
-    return v;
+    const IrNode *n = b->def;
+    while (n && (n->op == IR_broadcast || n->op == IR_reshape || n->op == IR_spread)) n = n->arg[0]->def;
+    return n && n->op == IR_sum && n->arg[0] == a;
 }
 
-/* Is it divided by its own sum, as by softmax? */
-static bool is_share(const IrNode *n)
+static Range range_quotient(const IrNode *n, Range a, Range b)
 {
-    const IrNode *sum = repeated(n->arg[1])->def;
-    return sum && sum->op == IR_sum && sum->arg[0] == n->arg[0];
+    if (!a.least && !a.most) return a;
+    if (b.least < 0) return any;
+    if (a.least >= 0) return (Range){a.least > 0 ? ABOVE : 0, is_sum_of(n->arg[1], n->arg[0]) || (a.most <= 1 && b.least >= 1) ? 1 : HUGE_VAL};
+    return a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
 }
 
 static Range range_two(const IrNode *n, int depth)
@@ -89,11 +92,7 @@ static Range range_two(const IrNode *n, int depth)
     case IR_add: return range_sum(a, b);
     case IR_sub: return range_sum(a, (Range){-b.most, -b.least});
     case IR_mul: return n->arg[0] == n->arg[1] ? (Range){0, HUGE_VAL} : range_product(a, b);
-    case IR_div:
-        if (!a.least && !a.most) return a;
-        if (b.least < 0) return any;
-        if (a.least >= 0 && is_share(n)) return (Range){0, 1};
-        return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
+    case IR_div: return range_quotient(n, a, b);
     case IR_pow: return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, a.most <= 1 && b.least >= 0 ? 1 : HUGE_VAL} : any;
     case IR_max: return (Range){fmax(a.least, b.least), fmax(a.most, b.most)};
     case IR_min: return (Range){fmin(a.least, b.least), fmin(a.most, b.most)};
@@ -288,6 +287,13 @@ static bool is_fixed(const IrVal *v, int *left)
 
 enum { MOST_ROWS = 64 };
 
+bool watch_is_share(const IrVal *v)
+{
+    int   left = MOST_ROWS;
+    Range r = range_of(v, DEEP_SIGN);
+    return r.least >= 0 && r.most <= 1 && r.least < r.most && !is_fixed(v, &left);
+}
+
 static bool fails_now(Ctx *c, IrVal *cond)
 {
     int     left = MOST_ROWS;
@@ -296,13 +302,6 @@ static bool fails_now(Ctx *c, IrVal *cond)
     for (int64_t i = 0; i < now_size(c->L, cond); i++)
         if (!x[i]) return true;
     return false;
-}
-
-KnownRange watch_range(const IrVal *v)
-{
-    int   left = MOST_ROWS;
-    Range r = range_of(v, DEEP_SIGN);
-    return (KnownRange){r.least > 0 && r.least < 1e-9 ? 0 : r.least, r.most, is_fixed(v, &left)};
 }
 
 bool watch_can(const Ctx *c)

@@ -478,7 +478,7 @@ static const char *drawn_from(Lower *L, int i)
 /* Of a derivative: its sign at all values, or at those that were tried; 0: why it has none. */
 typedef struct Way { int sign; bool some; const char *seen, *why; } Way;
 
-enum { TRIED = 65 };
+enum { TRIED = 64 };                                      /* of round numbers, where losses bend, only the ends */
 
 static bool has_domain(IrOp op) { return op == IR_log || op == IR_log1p || op == IR_sqrt || op == IR_pow; }
 
@@ -524,7 +524,7 @@ static bool slopes_of_values(Lower *L, const Answer *a, const Values *v, double 
     if (a->v->type.rank || n < 1 || now_size(L, v->v[0]) != n) return false;
     double *given = arena_array(L->work, double, n + 1), **out = arena_array(L->work, double *, v->n + 1);
     for (int64_t from = 0; from < TRIED; from += n) {
-        for (int64_t i = 0; i < n; i++) given[i] = far * (2.0 * (double)((from + i) % TRIED) / (TRIED - 1) - 1);
+        for (int64_t i = 0; i < n; i++) given[i] = rint(100 * far * (2.0 * (double)((from + i) % TRIED) / (TRIED - 1) - 1)) / 100;
         if (!now_numbers(L, v->v, v->n, &(NowGiven){a->v, given}, 1, NOW_FIXED, out) || !all_finite(L, v, out)) return false;
         for (int64_t i = 0; i < n && from + i < TRIED; i++) x[from + i] = given[i], y[from + i] = out[0][i];
     }
@@ -539,8 +539,8 @@ static Way way_of_slopes(Lower *L, const double *x, const double *y, double far)
     bool   small[2] = {false, false};
     for (int i = 0; i < TRIED; i++) most = fmax(most, fabs(y[i]));
     for (int i = 0; i < TRIED; i++) {
-        if (y[i] > 1e-9 * most) up = i;
-        else if (y[i] < -1e-9 * most) down = i;
+        if (y[i] > 1e-9 * most) up = up < 0 || y[i] > y[up] ? i : up;
+        else if (y[i] < -1e-9 * most) down = down < 0 || y[i] < y[down] ? i : down;
         else if (y[i]) small[y[i] < 0] = true;
     }
     if (up >= 0 && down >= 0) return (Way){.why = strf(L, "is not the same for all its values: the loss grows with it where it is %g, and falls where it is %g", x[up], x[down])};
@@ -549,42 +549,48 @@ static Way way_of_slopes(Lower *L, const double *x, const double *y, double far)
     return (Way){.sign = up >= 0 ? 1 : -1, .seen = strf(L, "%d values of it from %g to %g", TRIED, -far, far)};
 }
 
-static Way way_seen(Lower *L, const Answer *a, IrVal *loss, IrVal *g)
+/* Added to y: the slopes of a draw's share, of which a mean over n has n. */
+static bool add_slopes(Lower *L, const Answer *a, IrVal *loss, IrVal *g, double far, double *x, double *y)
 {
-    double x[TRIED], y[TRIED];
+    double one[TRIED];
     Values v = with_ends(L, a, loss, g);
-    for (double far = 8; far >= 2; far /= 2)                /* exp(exp(8)) is infinite */
-        if (slopes_of_values(L, a, &v, far, x, y)) return way_of_slopes(L, x, y, far);
+    if (!slopes_of_values(L, a, &v, far, x, one)) return false;
+    for (int i = 0; i < TRIED; i++) y[i] += one[i] * (double)now_size(L, a->v);
+    return true;
+}
+
+static bool is_asked_there(Lower *L, int i, const Player *net, const char *part, const char *of, IrVal *const *g)
+{
+    const Answer *a = &L->answers.v[i];
+    const char   *other = g[i] && a->net == net && !strcmp(a->part, part) ? drawn_from(L, i) : NULL;
+    return other && !strcmp(other, of);
+}
+
+/* Of one value of the net, wherever the loss asks it there: exp(exp(8)) is infinite, so it may be tried nearer by. */
+static Way way_seen(Lower *L, const Player *net, const char *part, const char *of, IrVal *loss, IrVal *const *g)
+{
+    for (double far = 8; far >= 2; far /= 2) {
+        double x[TRIED], y[TRIED] = {0};
+        bool   all = true;
+        for (int i = 0; all && i < L->answers.n; i++)
+            if (is_asked_there(L, i, net, part, of, g)) all = add_slopes(L, &L->answers.v[i], loss, g[i], far, x, y);
+        if (all) return way_of_slopes(L, x, y, far);
+    }
     return (Way){0};
-}
-
-static Way way_of(Lower *L, const Answer *a, IrVal *loss, IrVal *g)
-{
-    bool many = g->type.rank > 0;
-    int  sign = watch_sign(g, many), weak = sign ? sign : watch_sign(g, false);
-    if (weak) return (Way){.sign = weak, .some = !sign};
-    return way_seen(L, a, loss, g);
-}
-
-static Way way_of_both(Way a, Way b)
-{
-    if (a.sign && a.sign == b.sign) return (Way){.sign = a.sign, .some = a.some || b.some, .seen = a.seen ? a.seen : b.seen};
-    return (Way){.why = a.why ? a.why : b.why};
 }
 
 /* At draws of one distribution, by all that the net gives there. */
 static Way way_at(Lower *L, const Player *net, const char *part, const char *of, IrVal *loss, IrVal *const *g)
 {
-    Way  w = {0};
-    bool first = true;
+    int  sign = 2;                                          /* the one of all, whatever is computed; 0: they have none */
+    bool some = false;
     for (int i = 0; i < L->answers.n; i++) {
-        const Answer *a = &L->answers.v[i];
-        const char   *other = g[i] && a->net == net && !strcmp(a->part, part) ? drawn_from(L, i) : NULL;
-        if (!other || strcmp(other, of)) continue;
-        w = first ? way_of(L, a, loss, g[i]) : way_of_both(w, way_of(L, a, loss, g[i]));
-        first = false;
+        if (!is_asked_there(L, i, net, part, of, g)) continue;
+        int strict = g[i]->type.rank ? watch_sign(g[i], true) : 1, s = watch_sign(g[i], false);       /* of a tensor's elements some may count for nothing */
+        some = some || !strict;
+        sign = sign == 2 || sign == s ? s : 0;
     }
-    return w;
+    return sign ? (Way){.sign = sign, .some = some} : way_seen(L, net, part, of, loss, g);
 }
 
 /* What is said of the net there; NULL: nothing is yet. */
@@ -628,17 +634,26 @@ static bool is_asked_of_more(Lower *L, int i, IrVal *const *g, const uint64_t *m
 
 static const double logits[GAME_LOGITS] = {-88, -40, -16, -8, -1, 0, 1, 8, 16, 40, 88};
 
-/* g at these values of the answer, times how many there are; false: it hangs on more. */
-static bool slopes_at(Lower *L, const Answer *a, IrVal *g, bool wide, double *y)
+/* Added to y: g at these values of the answer, times how many there are; false: it hangs on more. */
+static bool add_digits(Lower *L, const Answer *a, IrVal *g, bool wide, double *y)
 {
     int64_t n = now_size(L, a->v);
+    if (a->v->type.rank || n < 1 || now_size(L, g) != n) return false;
     double *given = arena_array(L->work, double, n + 1), *out;
     for (int64_t from = 0; from < GAME_LOGITS; from += n) {
         for (int64_t i = 0; i < n; i++) given[i] = logits[(from + i) % GAME_LOGITS];
         NowGiven k = {a->v, given};
         if (!(wide ? now_numbers(L, &g, 1, &k, 1, NOW_FIXED, &out) : now_as_it_is(L, g, &k, &out))) return false;
-        for (int64_t i = 0; i < n && from + i < GAME_LOGITS; i++) y[from + i] = out[i] * (double)n;
+        for (int64_t i = 0; i < n && from + i < GAME_LOGITS; i++) y[from + i] += out[i] * (double)n;
     }
+    return true;
+}
+
+/* Of all terms that the net's value there stands in. */
+static bool digits_of(Lower *L, const GameDigits *d, const Player *net, IrVal *const *g, bool wide, double *y)
+{
+    for (int i = 0; i < L->answers.n; i++)
+        if (is_asked_there(L, i, net, d->part, d->draws, g) && !add_digits(L, &L->answers.v[i], g[i], wide, y)) return false;
     return true;
 }
 
@@ -655,11 +670,11 @@ static void tell_digits(Lower *L, IrVal *const *written, IrVal *const *here, Gam
     m->digits = arena_array(L->a, GameDigits, L->answers.n + 1);
     for (int i = 0; i < L->answers.n; i++) {
         const Answer *a = &L->answers.v[i];
-        const char   *of = written[i] && here[i] && !a->v->type.rank && now_size(L, a->v) ? drawn_from(L, i) : NULL;
-        if (!of || now_size(L, written[i]) != now_size(L, a->v) || has_digits(m, a, of)) continue;
+        const char   *of = written[i] && here[i] ? drawn_from(L, i) : NULL;
+        if (!of || has_digits(m, a, of)) continue;
         GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of)};
         memcpy(d.at, logits, sizeof logits);
-        if (slopes_at(L, a, written[i], false, d.written) && slopes_at(L, a, written[i], true, d.wide) && slopes_at(L, a, here[i], false, d.here)) m->digits[m->n_digits++] = d;
+        if (digits_of(L, &d, a->net, written, false, d.written) && digits_of(L, &d, a->net, written, true, d.wide) && digits_of(L, &d, a->net, here, false, d.here)) m->digits[m->n_digits++] = d;
     }
 }
 
