@@ -536,8 +536,8 @@ static bool is_at_least_0(const IrVal *v, int depth)
 
 bool tree_is_positive(const IrVal *v) { return is_positive(v, 0); }
 
-/* The root says no more of itself. */
-static bool is_log_of(const IrVal *root, const IrVal *v) { return root->def->op == IR_log && root->def->arg[0] == v; }
+/* Is the root the logarithm of v, of which there is nothing more to say: no function is in it that may carry its own? */
+static bool is_plain_log(Reader *r, const IrVal *v) { return r->root->def->op == IR_log && r->root->def->arg[0] == v && functions_in(r, v) == 0; }
 
 /* Logarithms of the positive leaves of f, as leaves. */
 static void make_logs(Reader *r, const Form *f)
@@ -549,7 +549,7 @@ static void make_logs(Reader *r, const Form *f)
         bool alone = r->leaf[i].n == 1 && q_is(r->leaf[i].add, 0);
         if (!used || s->log_of[i] >= 0 || !alone || !is_positive(r->leaf[i].base[0], 0)) continue;
         IrVal *base = tree_best(r->w, r->leaf[i].base[0]);
-        if (is_log_of(r->root, base)) continue;
+        if (is_plain_log(r, base)) continue;
         IrBuilder b = tree_before(r->w, r->root);
         b.why = r->root->def->why; /* to be rewritten in turn */
         Linear l = {.n = 1, .base = {ir_log(&b, base)}, .c = {Q_ONE}, .add = Q_ZERO};
