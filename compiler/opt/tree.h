@@ -22,6 +22,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     int    tree;                                            /* the last tree whose form this function went into */
     uint32_t number;                                        /* the same for equal values (tree_same.c); 0: a new one */
     bool   needed;
+    bool   made_log;                                        /* it was made as the logarithm of a leaf (tree_read.c) */
     bool   held;                                            /* of rows that see T between bounds only (tree_tail.c), and of nothing else */
     bool   holds;                                           /* such rows are in its tree, beside others */
     bool   inner;                                           /* a row that a tree may have uses it */
