@@ -10,12 +10,20 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_WIDE = 16, MOST_WIDE_DEPTH = 8 };
+
+typedef struct Wide { /* what was converted so far, and to what: once, so that slopes meet before they are rounded */
+    int n;
+    IrVal *v[MOST_WIDE], *to[MOST_WIDE];
+} Wide;
+
 typedef struct Writer {
     IrBuilder *b;
     Reader *r;
     IrElem elem;
     const FormSpace *space;
     IrVal **leaf; /* written so far */
+    Wide *wide;
     int sign;     /* E = exp(sign * T) */
     IrVal *t;     /* sign * T, once it was needed */
     bool failed;
@@ -71,6 +79,30 @@ static IrVal *power(Writer *w, IrVal *a, int n)
 
 /* ---- T and U ---------------------------------------------------------------------------------------------------- */
 
+static IrVal *converted(Writer *w, IrVal *v)
+{
+    Wide *all = w->wide;
+    for (int i = 0; i < all->n; i++)
+        if (all->v[i] == v) return all->to[i];
+    IrVal *to = tree_convert(w->b, v, w->elem);
+    if (all->n < MOST_WIDE) {
+        all->v[all->n] = v;
+        all->to[all->n++] = to;
+    }
+    return to;
+}
+
+/* Of a number per sample in f64 what a leaf is computed from is so, too: 1 + t^2 beside exp(t). */
+static IrVal *in_elem(Writer *w, IrVal *v, int depth)
+{
+    bool of_sample = v->type.rank == 0 && v->type.axes.n == 1 && w->r->root->type.rank == 0;
+    bool reads = of_sample && w->elem == IR_F64 && v->type.elem == IR_F32 && depth < MOST_WIDE_DEPTH && tree_reading(w->r->w, v) == READ_ALGEBRA;
+    if (!reads) return converted(w, v);
+    IrVal *args[3];
+    for (int i = 0; i < v->def->n_args; i++) args[i] = in_elem(w, v->def->arg[i], depth + 1);
+    return ir_like(w->b, v->def, args)->result;
+}
+
 static IrVal *leaf_value(Writer *w, int i)
 {
     const Linear *l = &w->r->leaf[i];
@@ -78,7 +110,7 @@ static IrVal *leaf_value(Writer *w, int i)
     IrVal *v = NULL;
     for (int k = 0; k < l->n && w->elem == IR_F64; k++) tree_widen(w->r->w, l->base[k]);
     for (int k = 0; k < l->n; k++)
-        v = sum(w, v, scaled(w, q_f64(l->c[k]), tree_convert(w->b, tree_best(w->r->w, l->base[k]), w->elem)));
+        v = sum(w, v, scaled(w, q_f64(l->c[k]), in_elem(w, tree_best(w->r->w, l->base[k]), 0)));
     if (!q_is(l->add, 0)) v = sum(w, v, number(w, q_f64(l->add)));
     return w->leaf[i] = v;
 }
@@ -629,7 +661,8 @@ bool tree_is_of_direction(const FormSpace *s, const Form *f)
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
 {
     IrVal *leaf[FORM_LEAVES] = {0};
-    Writer w = {.b = b, .r = r, .elem = elem, .space = &r->space, .leaf = leaf, .sign = 1};
+    Wide wide = {.n = 0};
+    Writer w = {.b = b, .r = r, .elem = elem, .space = &r->space, .leaf = leaf, .wide = &wide, .sign = 1};
     Groups *gs = arena_new_of(r->space.arena, Groups);
     form_sort(&r->space, f);
     if (!read_groups(&r->space, 1, true, f, gs)) return NULL;

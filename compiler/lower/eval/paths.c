@@ -1,5 +1,6 @@
 /* paths.c - see paths.h. Every question is one walk over the nodes behind a value, operands first. */
 #include "compiler/grad/plain.h"
+#include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -15,6 +16,15 @@ typedef struct Behind {
 } Behind;
 
 typedef struct { const IrNode *node; int next; } Frame;
+
+/* What it is called there: argmin(x) is made of the argmax of the opposite. */
+const char *word_of_node(Lower *L, const IrNode *n)
+{
+    static const char opposite[] = "argmin";
+    Span              at = span_of_node(L, n);
+    at.end = at.begin + (uint32_t)sizeof opposite - 1;
+    return at.file && !strcmp(text_of_source(L, at), opposite) ? opposite : ir_op_info[n->op].name;
+}
 
 /* A slot's value ends every path: what made it lies in another time. */
 static int operands(const IrNode *n) { return n->op == IR_stop && n->attr->slot >= 0 ? 0 : n->n_args; }
@@ -151,7 +161,7 @@ static bool cut_on_the_way(Ctx *c, const Behind *g, const char *what, Span at)
         const IrNode *cut = v->id < g->n_ids && g->is[v->id] & NEEDED ? cut_within(g, v) : NULL;
         if (!cut) continue;
         Diag *d = diag_error(c->L->diags, at, E306, "a derivative by %s would not be the whole one here: %s", what, c->L->uncut.v[i].why);
-        diag_note(d, span_of_node(c->L, cut), "here it goes through %s, which has no derivative", ir_op_info[cut->op].name);
+        diag_note(d, span_of_node(c->L, cut), "here it goes through %s, which has no derivative", word_of_node(c->L, cut));
         diag_hint(d, "a draw that has a derivative itself needs no score: E[u ~ Uniform(0, 1)] f(w * u) for Uniform(0, w); in a density of one's own stop(w) in the "
                      "condition says that nothing jumps there");
         return true;
@@ -204,7 +214,7 @@ static void warn_cut(Ctx *c, const Behind *g, const IrVal *term, const char *wha
     const IrNode *cut = cut_behind(g, term);
     if (cut && cut->why == IR_WHY_STABILISED) return;
     Diag *d = diag_warning(c->L->diags, at, W303, "a term of this depends on %s, and no derivative by it comes through", what);
-    if (cut) diag_note(d, span_of_node(c->L, cut), "its path is cut here: %s has no derivative", ir_op_info[cut->op].name);
+    if (cut) diag_note(d, span_of_node(c->L, cut), "its path is cut here: %s has no derivative", word_of_node(c->L, cut));
     diag_hint(d, "stop(...) around the term says that this is meant");
 }
 

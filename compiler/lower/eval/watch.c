@@ -44,7 +44,7 @@ static Range range_product(Range a, Range b)
 static Range range_map(IrOp op, Range a)
 {
     switch (op) {
-    case IR_exp: return (Range){ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
+    case IR_exp: return (Range){a.least >= 0 ? 1 : ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
     case IR_expm1: return (Range){a.least >= 0 ? 0 : -1, a.most <= 0 ? 0 : HUGE_VAL};
     case IR_log: return (Range){a.least >= 1 ? 0 : -HUGE_VAL, a.least >= 0 && a.most <= 1 ? 0 : HUGE_VAL};
     case IR_log1p: return (Range){a.least >= 0 ? 0 : -HUGE_VAL, a.least >= -1 && a.most <= 0 ? 0 : HUGE_VAL};
@@ -81,7 +81,7 @@ static Range range_quotient(const IrNode *n, Range a, Range b)
 {
     if (!a.least && !a.most) return a;
     if (b.least < 0) return any;
-    if (a.least >= 0) return (Range){a.least > 0 ? ABOVE : 0, is_sum_of(n->arg[1], n->arg[0]) ? 1 : HUGE_VAL};
+    if (a.least >= 0) return (Range){a.least > 0 ? ABOVE : 0, is_sum_of(n->arg[1], n->arg[0]) || (a.most <= 1 && b.least >= 1) ? 1 : HUGE_VAL};
     return a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
 }
 
@@ -137,6 +137,7 @@ static Range range_of(const IrVal *v, int depth)
     case IR_reduce_max: case IR_reverse: case IR_stop: return range_joined(n, 0, depth - 1);
     case IR_select: return range_joined(n, 1, depth - 1);
     case IR_gather: return range_of(n->arg[0], depth - 1);
+    case IR_pad: return range_join(range_of(n->arg[0], depth - 1), (Range){n->attr->value, n->attr->value});
     case IR_sum: case IR_cumsum: {
         Range a = range_of(n->arg[0], depth - 1);
         return range_cut(v, (Range){a.least > 0 ? ABOVE : a.least >= 0 ? 0 : -HUGE_VAL, a.most <= 0 ? 0 : HUGE_VAL});
