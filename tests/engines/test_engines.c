@@ -1167,6 +1167,20 @@ Test(engines, draws_without_samples)
     compare_loops(text, PLAN_late);
 }
 
+/* Products that ask for what comes after them: a later step's, which read what an earlier one left; widths that are no whole tiles, packed or not, and
+ * samples that fill no panel. */
+Test(engines, products_that_ask_ahead)
+{
+    static const char *text =
+        "axis p = %d\nslot \"w\" param : f32[66,100]\nslot \"v\" param : f32[100,67]\nslot \"u\" param : f32[67,90]\nslot \"y\" param : f32[90,100]\nfn f {report} {\n"
+        "%%w = read \"w\" : f32[66,100]\n%%v = read \"v\" : f32[100,67]\n%%u = read \"u\" : f32[67,90]\n%%y = read \"y\" : f32[90,100]\n%%x = normal {stream \"x\"} : f32<p>[66]\n"
+        "%%a = dot %%x, %%w {contract 0:0} : f32<p>[100]\n%%b = tanh %%a : f32<p>[100]\n%%c = dot %%b, %%v {contract 0:0} : f32<p>[67]\n%%d = tanh %%c : f32<p>[67]\n"
+        "%%s = sum %%d {over p} : f32[67]\n%%s1 = mul %%s, 0.01 : f32[67]\n%%s2 = spread %%s1 {over p} : f32<p>[67]\n%%g = sub %%d, %%s2 : f32<p>[67]\n"
+        "%%h = dot %%g, %%u {contract 0:0} : f32<p>[90]\n%%i = tanh %%h : f32<p>[90]\n%%m = dot %%i, %%y {contract 0:0} : f32<p>[100]\n%%n = mul %%m, %%b : f32<p>[100]\n"
+        "%%o = sum %%n {over p} : f32[100]\n%%q = dot %%n, %%g {over p form chain} : f32[100,67]\nreport \"o\", %%o\nreport \"h\", %%h\nreport \"q\", %%q\n}\n";
+    compare_loops(text, PLAN_ahead);
+}
+
 /* Turns that hand values from thread to thread, some hundred times: samples read those of others (the other way round, of the same turn and of the
  * last), sums over samples come back to them, a matrix that all threads make is multiplied by itself, small values go from kernel to kernel, a
  * loop inside begins with what the others made, a cond asks it, and flags of all samples end the loop. */
