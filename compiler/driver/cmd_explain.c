@@ -4,6 +4,7 @@
 #include "lang/syntax/parse.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 static void print_names(const char *verb, const char **names, int n)
@@ -138,37 +139,61 @@ static bool is_first_of_part(const GameMove *m, int i)
 
 static const char *deeper(const Session *s, const char *in) { return arena_printf(s->arena, "%s  ", in); }
 
-/* Of a net that the update moves: what a good one is, whatever its values are; and where the loss has no such way. in: what the lines of a block begin with. */
-static void print_good(const GameMove *m, const GamePush *net, const char *in)
+/* For which of its values that is said. */
+static const char *held_for(const Session *s, const GamePush *p)
 {
-    bool first = true;
-    for (int i = 0; i < m->n_push; i++) {
-        const GamePush *p = &m->push[i];
-        if (!is_of_part(p, net) || !p->way) continue;
-        if (first) printf("%s      a good ", in), print_net(p), printf(" is");
-        printf("%s %s at draws of ", first ? "" : ",", p->way > 0 ? "high" : "low"), print_name(p->draws);
-        first = false;
+    if (p->seen) return arena_printf(s->arena, "at each of %s that were tried", p->seen);
+    return p->some ? "whatever its values are, where they count" : "whatever its values are";
+}
+
+static const char *not_said(const GamePush *p)
+{
+    return p->why ? p->why : p->many ? "is not the same for all its numbers and their values, or not known" : "is not the same for all its values, or not known";
+}
+
+static bool is_good_of(const GamePush *p, const GamePush *net, const char *held, const Session *s) { return is_of_part(p, net) && p->way && !strcmp(held_for(s, p), held); }
+
+/* Those of which the same is known, from the i-th on. */
+static void print_good_held(const Session *s, const GameMove *m, int i, const char *in)
+{
+    const GamePush *net = &m->push[i];
+    const char     *held = held_for(s, net);
+    for (int k = 0; k < i; k++)
+        if (is_good_of(&m->push[k], net, held, s)) return;
+    printf("%s      a good ", in), print_net(net), printf(" is");
+    for (int k = i; k < m->n_push; k++) {
+        const GamePush *p = &m->push[k];
+        if (!is_good_of(p, net, held, s)) continue;
+        printf("%s %s at draws of ", k == i ? "" : ",", p->way > 0 ? "high" : "low"), print_name(p->draws);
     }
-    if (!first) puts(", whatever its values are");
+    printf(", %s\n", held);
+}
+
+/* Of a net that the update moves: what a good one is; and where the loss has no such way. in: what the lines of a block begin with. */
+static void print_good(const Session *s, const GameMove *m, const GamePush *net, const char *in)
+{
+    for (int i = 0; i < m->n_push; i++)
+        if (is_of_part(&m->push[i], net) && m->push[i].way) print_good_held(s, m, i, in);
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
-        if (!is_of_part(p, net) || p->way || p->many) continue;
-        printf("%s      whether a good ", in), print_net(p), printf(" is high or low at draws of "), print_name(p->draws), puts(" is not the same for all its values, or not known");
+        if (!is_of_part(p, net) || p->way) continue;
+        printf("%s      whether a good ", in), print_net(p), printf(" is high or low at draws of "), print_name(p->draws), printf(" %s\n", not_said(p));
     }
 }
 
 /* Of another net: where the player wants its draws to be. */
-static void print_pushes(const GameMove *m, const char *in)
+static void print_pushes(const Session *s, const GameMove *m, const char *in)
 {
     for (int i = 0; i < m->n_push; i++)
-        if (moves(m, m->push[i].net) && is_first_of_part(m, i)) print_good(m, &m->push[i], in);
+        if (moves(m, m->push[i].net) && is_first_of_part(m, i)) print_good(s, m, &m->push[i], in);
     for (int i = 0; i < m->n_push; i++) {
         const GamePush *p = &m->push[i];
-        if (moves(m, p->net) || !p->moved || (!p->way && p->many)) continue;
+        if (moves(m, p->net) || !p->moved) continue;
         printf("%s      ", in);
         if (!p->way) printf("whether ");
         printf("draws of "), print_name(p->draws), printf(" are to be where "), print_net(p);
-        puts(p->way > 0 ? " is higher" : p->way < 0 ? " is lower" : " is higher or lower is not the same for all its values, or not known");
+        if (!p->way) printf(" is higher or lower %s\n", not_said(p));
+        else printf(" is %s%s%s\n", p->way > 0 ? "higher" : "lower", p->seen || p->some ? ", " : "", p->seen || p->some ? held_for(s, p) : "");
     }
 }
 
@@ -210,7 +235,7 @@ static void print_move(const Session *s, const LowerResult *r, int i, const char
         printf("%s      ", in), print_name(m->said[k].name), puts(":");
         print_doc(m->said[k].doc, arena_printf(s->arena, "%s          ", in));
     }
-    print_pushes(m, in);
+    print_pushes(s, m, in);
     print_reach(s, m, in);
 }
 
@@ -339,6 +364,55 @@ static void explain_terms(const Session *s)
     print_schedule(s, r->program->schedule, "", shown);
 }
 
+/* ---- what stabilising brings ------------------------------------------------------------------------------------------------ */
+
+enum { PLACES = 4 };                                        /* last ones of f32 */
+
+static bool is_near(double a, double b)
+{
+    if (!isfinite(a) || !isfinite(b)) return (isnan(a) && isnan(b)) || a == b;
+    return fabs(a - b) <= PLACES * fmax(0x1p-149, 0x1p-24 * fmax(fabs(a), fabs(b)));
+}
+
+static void print_digits(const GameDigits *d, bool f64)
+{
+    printf("#   %12s %22s", d->net, "as written, in f64");
+    if (!f64) printf(" %22s", "as written, in f32");
+    printf(" %22s\n", "here");
+    for (int i = 0; i < GAME_LOGITS; i++) {
+        printf("#   %12g %22.8g", d->at[i], d->wide[i] + 0.0);
+        if (!f64) printf(" %22.8g", d->written[i] + 0.0);
+        printf(" %22.8g%s\n", d->here[i] + 0.0, is_near(d->written[i], d->here[i]) ? "" : "  *");
+    }
+}
+
+static void print_all_digits(const Session *s)
+{
+    const LowerResult *r = &s->lowered;
+    bool               any = false;
+    for (int i = 0; i < r->n_moves; i++) any = any || r->move[i].n_digits;
+    if (any) printf("\n# What stabilising brings to losses: *, where the formula as it is written is off by more than %d last places of f32.\n", PLACES);
+    for (int i = 0; i < r->n_moves; i++)
+        for (int k = 0; k < r->move[i].n_digits; k++) {
+            const GameMove   *m = &r->move[i];
+            const GameDigits *d = &m->digits[k];
+            printf("\n# line %u%s%s: the slope of ", line_of(s, m->at), *m->index ? " " : "", m->index);
+            print_formula(m->loss);
+            printf("# by the value of %s%s at a draw of %s, in one draw's share:\n", d->net, d->part, d->draws);
+            print_digits(d, r->ir->real == IR_F64);
+        }
+}
+
+/* Of each loss that an update is by: its slope by a critic's value, with and without the pass. What is told leaves nodes in the IR: it is lowered once more. */
+static void explain_digits(const Session *of)
+{
+    Session s;
+    Options told = *of->o;
+    told.told = true;
+    if (session_open_text(&s, &told, of->file, of->text, 0, true) == EXIT_DONE) print_all_digits(&s);
+    session_close(&s);
+}
+
 /* ---- stages ---------------------------------------------------------------------------------------------------------------- */
 
 static int explain_ast(const Options *o)                     /* of a text that need not check */
@@ -399,7 +473,7 @@ int cmd_explain(const Options *o)
         else if (!strcmp(o->stage, "ir")) explain_ir(&s);
         else {
             session_optimise(&s);
-            if (!strcmp(o->stage, "grad")) explain_ir(&s);
+            if (!strcmp(o->stage, "grad")) explain_ir(&s), explain_digits(&s);
             else status = explain_code(&s);
         }
     }

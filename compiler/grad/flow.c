@@ -171,7 +171,7 @@ void flow_scan_needs(const GradRule *rules, Arena *arena, uint32_t n_ids, const 
 
 const IrNode *flow_cut(const Flow *f)
 {
-    for (int k = 0; k < f->order.n; k++) {
+    for (int k = f->order.n; k-- > 0;) {
         const IrNode *n = f->order.v[k];
         if (!any_live_arg(f, n) || any_live_result(f, n)) continue;
         for (int b = 0; b < n->n_bodies; b++) {

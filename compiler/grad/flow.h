@@ -27,7 +27,7 @@ void  flow_body_params(const GradRule *rules, Arena *arena, uint32_t n_ids, cons
 /* Of a scan: which next-carried values a cotangent can reach, given those and the outputs that have one (n_yields flags, changed in place). */
 void  flow_scan_needs(const GradRule *rules, Arena *arena, uint32_t n_ids, const IrNode *scan, const bool *live_params, bool *needed);
 
-/* The first row with a live operand and no live result, and the first on a live path to the outputs at which a value loses an axis of
+/* The last row with a live operand and no live result, and the first on a live path to the outputs at which a value loses an axis of
  * `axes`; NULL: none. Bodies count. */
 const IrNode *flow_cut(const Flow *f);
 const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes axes);

@@ -12,7 +12,7 @@
 
 /* What a caller needs for its diagnostics. The arrays have n_wrt entries and live in the module's arena. */
 typedef struct GradReport {
-    const IrNode **cut;             /* where grads_out[i] is NULL but the outputs do depend on wrt[i]: the row nearest wrt[i] that has no
+    const IrNode **cut;             /* where grads_out[i] is NULL but the outputs do depend on wrt[i]: the row nearest the outputs that has no
                                      * derivative (stop, floor, compare, argmax, argsort, convert to int ...); else NULL */
     const IrNode **meet;            /* a row on a differentiable path from wrt[i] at which samples of one of wrt[i]'s axes meet
                                      * (a sum over the axis, as_feature ...; perhaps inside a body), so that the gradient is not per example; else NULL */

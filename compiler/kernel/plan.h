@@ -103,7 +103,7 @@ typedef struct KAccum {                                     /* of a reduction ov
 typedef struct KLoop { int64_t extent, lane, row, out; } KLoop;     /* strides in the lanes' side, in the rows' side, in the result */
 typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
 
-enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 24 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
+enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 12 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
 
 /* A product without axes, or a convolution of one image: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
  * lies, or in panels of 16 lanes, [k][16], that are made first in KKernel.mem; or there are no vectors, only several chains at once. */
@@ -123,6 +123,10 @@ typedef struct KMatrices {
     int64_t lane_units, row_units;                          /* the cut for threads; times what `outer` has */
 } KMatrices;
 
+/* Of shared memory, what belongs to a panel, in lines of 64 bytes: how many, from a panel to the next, and from 16 numbers of 16 samples, which lie together, to the next
+ * 16. next: it is the panel behind the kernel's own (behind the last there may be nothing, which costs nothing to ask for). */
+typedef struct KAhead { const KMem *mem; int64_t lines, panel, stride; bool next; } KAhead;
+
 typedef struct KKernel {
     KKind   kind;
     int     id;                                             /* its place in the table of compiled functions */
@@ -140,6 +144,7 @@ typedef struct KKernel {
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
     ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
+    ARRAY(KAhead) ahead;                                    /* DOT: what the kernels behind it touch first; it asks for it meanwhile (ahead.c) */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */
     int     side;                                           /* PACK: which operand of the row is the matrix; OUTER, TRANSPOSE: which has the columns */

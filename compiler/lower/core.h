@@ -277,6 +277,7 @@ struct Player {
     const Ast  *made;  Scope *made_in;                      /* of a bijector: the expression that makes it, and where it stands */
     Instance   *inst;
     Span        at;
+    Span        averaged;                                   /* the first `average` of it into another; no file: none */
     AstDefine   word;
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
@@ -423,8 +424,7 @@ struct Lower {
     int           n_blocks;
     ARRAY(Part *) line_parts;                               /* of lines, the same index */
     ARRAY(Pending *) pendings;
-    ARRAY(const Ast *) unowned;                             /* assignments that no player owns ... */
-    ARRAY(bool)   committed;                                /* ... and whether an update has committed them */
+    ARRAY(struct { const Ast *at; const Player *owner; bool committed; }) assigned;        /* := to states of nobody, and of players that their block holds */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(const Player *) slot_listed;                      /* by slot: the last player whose params it became one of */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */

@@ -50,9 +50,17 @@ typedef struct GameReach { const char *player; ReachKind kind; Span at; } GameRe
 typedef struct GamePush {                                  /* what the player gains by, wherever it is */
     const char *net, *part, *draws;                         /* the value of the net, of its record's .part, else "", at draws of that */
     int         way;                                        /* 1: a higher one; -1: a lower one; 0: that is not the same everywhere, or not known */
+    const char *seen;                                       /* "65 values of it from -8 to 8", at each of which it is so; NULL: at all, or at none */
+    const char *why;                                        /* way 0: "is not known, as ..", "is not the same for all its values: .."; NULL: one of both */
     bool        many;                                       /* the value is a tensor: of all its elements */
+    bool        some;                                       /* of those, some may count for nothing */
     bool        moved;                                      /* the draws, too: by the slope that reaches the player through them */
 } GamePush;
+enum { GAME_LOGITS = 11 };
+typedef struct GameDigits {                                 /* the slope of a loss by a net's value, times how many values it is the mean of */
+    const char *net, *part, *draws;
+    double      at[GAME_LOGITS], written[GAME_LOGITS], wide[GAME_LOGITS], here[GAME_LOGITS];    /* as the formula says, in the program's reals and in f64; as it is computed */
+} GameDigits;
 typedef struct GameAsked { Span at; const char *text; } GameAsked;              /* an `if` or `repeat`, and its condition or count, which is known while it runs */
 typedef struct GameSaid { const char *name, *doc; } GameSaid;                   /* a function that a loss is made of, and the comment above it */
 
@@ -68,6 +76,7 @@ typedef struct GameMove {
     const char **player;  int n_players;
     GameReach   *reach;   int n_reach;
     GamePush    *push;    int n_push;
+    GameDigits  *digits;  int n_digits;                     /* of those whose slope hangs on nothing else */
     GameSaid    *said;    int n_said;                       /* each at the first move that has it */
     int          against;                                   /* a later move with which it has a zero sum: 1 + its place; 0: none is proved */
     bool         apart;                                     /* but for terms that the parameters of one of both alone change */

@@ -38,7 +38,60 @@ typedef struct DotCode {
     const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
     int      local;                                         /* where a rolled epilogue finds the tile */
+    bool     asks;                                          /* the tile asks for lines ahead */
+    int      shared;                                        /* the buffer that they are in */
+    LoopReg *begin, *last, *first, *stride;                 /* of the value that a tile asks for, in lines: where it begins; how many but one; the tile's first line; KAhead's stride */
 } DotCode;
+
+/* ---- lines that the kernels behind it touch first: see compiler/kernel/ahead.c ----------------------------------- */
+
+static LoopReg *line_index(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
+static LoopIndex product(Nest *n, LoopReg *x, LoopReg *y) { return loop_of(loop_binary(&n->b, IR_mul, x, y)); }
+
+static int64_t tiles_for(const DotCode *c, const KAhead *a)
+{
+    int64_t turns = c->inner.d[0].extent;
+    return (a->lines + turns - 1) / turns;
+}
+
+static int64_t asking_tiles(const Nest *n, const DotCode *c)
+{
+    int64_t tiles = 0;
+    for (int i = 0; i < n->k->ahead.n; i++) tiles += tiles_for(c, &n->k->ahead.v[i]);
+    return tiles;
+}
+
+/* Each value is asked for by as many tiles as have a turn a line of it. */
+static void choose_lines(Nest *n, DotCode *c, LoopIndex row, int rows)
+{
+    int64_t tiles = 0;
+    LoopReg *nth = line_index(n, nest_quot(n, row, rows));
+    for (int i = 0; i < n->k->ahead.n; i++) {
+        const KAhead *a = &n->k->ahead.v[i];
+        LoopReg *before = loop_word(&n->b, tiles), *here = i ? loop_compare(&n->b, IR_GE, nth, before) : NULL;
+        int64_t from = a->mem->offset / 64 + (a->next ? a->panel : 0);
+        LoopReg *begin = line_index(n, loop_plus(&n->b, loop_of(loop_word(&n->b, from)), product(n, loop_arg(&n->b, 0), loop_word(&n->b, a->panel))));
+        LoopReg *first = line_index(n, product(n, line_index(n, loop_plus(&n->b, loop_of(nth), loop_times(loop_of(before), -1))), c->steps));
+        LoopReg *last = loop_word(&n->b, a->lines - 1), *stride = loop_word(&n->b, a->stride);
+        c->begin = i ? loop_select(&n->b, here, begin, c->begin) : begin;
+        c->last = i ? loop_select(&n->b, here, last, c->last) : last;
+        c->first = i ? loop_select(&n->b, here, first, c->first) : first;
+        c->stride = i ? loop_select(&n->b, here, stride, c->stride) : stride;
+        tiles += tiles_for(c, a);
+    }
+}
+
+static void ask_for_line(Nest *n, const DotCode *c, LoopIndex turn)
+{
+    int64_t cells = 64 / (int64_t)ir_elem_bytes(c->elem), block = K_LANES * K_LANES / cells;
+    LoopIndex line = loop_of(nest_min(n, line_index(n, loop_plus(&n->b, loop_of(c->first), turn)), c->last));
+    LoopReg *blocks = line_index(n, nest_quot(n, line, block));
+    LoopIndex at = loop_plus(&n->b, loop_of(c->begin), loop_plus(&n->b, product(n, blocks, c->stride), nest_rest(n, line, block)));
+    at = loop_times(at, cells);
+    loop_fetch(&n->b, c->shared, &at);
+}
+
+/* ---- the tile ----------------------------------------------------------------------------------------------------- */
 
 /* Lanes along the matrix' row, samples one by one. What the next tile reads for this k comes to the second cache. */
 static LoopReg *term_across(Nest *n, const DotCode *c, Offsets o, LoopIndex sample, LoopReg *acc)
@@ -62,6 +115,7 @@ static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopI
     bool last = d->extent > 1 && depth == c->inner.n - 1;
     LoopIndex from = loop_at(0), to = last ? loop_of(c->steps) : loop_at(d->extent);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, last, &acc, 1);
+    if (c->begin) ask_for_line(n, c, nest_counter(l));
     return nest_end_fold(n, l, dot_chain(n, c, depth + 1, tile_advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
 }
 
@@ -171,6 +225,7 @@ static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
         at.off[0] = tile_stepped(n, at.off[0], cell.side[i], d->x);
         at.off[1] = tile_stepped(n, at.off[1], cell.side[i], d->tap * c.window[d->window].w);
     }
+    if (c.asks) choose_lines(n, &c, from, rows);
     LoopIns *block = loop_block(&n->b, rows);
     LoopIndex row = tile_row_index(n, block), to = local_cell(n, &c, &cell, row, rows);
     LoopReg *zero = tile_zero(n, c.elem, block);
@@ -297,13 +352,34 @@ static bool by_places(Nest *n, DotCode *c, int depth, Offsets o, int window)
     return true;
 }
 
+/* The first tiles ask for lines ahead, and the others need not. */
+static void dot_rows_of(Nest *n, DotCode *c, const DotTile *t)
+{
+    Dim row = {c->row.extent, {1, 0, 0}, 0};
+    int rows = dot_rows(n, c);
+    int64_t tiles = asking_tiles(n, c), most = row.extent / rows - 1;           /* one is left, so that the blocks are as they are without */
+    if (!n->k->ahead.n || most < 1) { tile_row_blocks(n, t, &row, (Offsets){0}, rows, dot_tile); return; }
+    LoopReg *to = loop_word(&n->b, (tiles < most ? tiles : most) * rows);
+    DotCode asking = *c;
+    asking.asks = true;
+    DotTile first = *t;
+    first.code = &asking;
+    LoopIns *l = nest_par_from(n, loop_at(0), loop_of(to), rows);
+    dot_tile(n, &first, (Offsets){{nest_counter(l)}}, rows);
+    nest_end(n, l);
+    l = nest_par_from(n, loop_of(to), loop_at(most * rows), rows);
+    dot_tile(n, t, (Offsets){{nest_counter(l)}}, rows);
+    nest_end(n, l);
+    row.extent -= most * rows;
+    tile_row_blocks(n, t, &row, (Offsets){{loop_at(most * rows)}}, rows, dot_tile);
+}
+
 static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
 {
     if (depth == c->outer.n) {
         DotTile t = {.code = c, .at = o};
         memcpy(t.comp, n->comp, sizeof t.comp);
-        Dim row = {c->row.extent, {1, 0, 0}, 0};
-        tile_row_blocks(n, &t, &row, (Offsets){0}, dot_rows(n, c), dot_tile);
+        dot_rows_of(n, c, &t);
         memcpy(n->comp, t.comp, sizeof t.comp);
         return;
     }
@@ -390,6 +466,8 @@ void nest_dot(Nest *n)
     dot_loops(n, node, &x, &w, &c);
     if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * (c.across ? K_LANES : tile_most_rows(n, c.elem)));
     if (c.packed) c.row.s[1] = packed_steps(&c);
+    if (n->k->ahead.n)
+        c.shared = loop_buffer(&n->b, &(LoopBuffer){.elem = c.elem, .base = (int)loop_word(&n->b, BASE_FRAME)->n, .offset = (int)loop_word(&n->b, 0)->n, .panel = -1, .slot = -1});
     if (c.inner.n) c.steps = loop_word(&n->b, c.inner.d[c.inner.n - 1].extent);
     dot_outer(n, &c, 0, (Offsets){0});
 }

@@ -88,7 +88,7 @@ def alpha(a):
 
 # What the library's functions are, from their sources and not from its text.
 KNOWN = {
-    "exp": safe(math.exp, lambda x: math.inf), "log": lambda x: log(plain(x)), "sqrt": lambda x: math.sqrt(plain(x)), "tanh": lambda x: math.tanh(plain(x)), "abs": lambda x: abs(plain(x)),
+    "exp": safe(math.exp, lambda x: math.inf), "log": lambda x: log(plain(x)), "sqrt": lambda x: math.sqrt(plain(x)), "tanh": lambda x: math.tanh(plain(x)), "cos": lambda x: math.cos(plain(x)), "sin": lambda x: math.sin(plain(x)), "abs": lambda x: abs(plain(x)),
     "sigmoid": safe(lambda x: 1 / (1 + math.exp(-x)), lambda x: 0.0), "softplus": lambda x: softplus(plain(x)), "relu": lambda x: max(plain(x), 0), "norm": lambda x: abs(plain(x)), "norm2": lambda x: plain(x)**2,
     "norm1": lambda x: abs(plain(x)), "max": lambda a, b: max(plain(a), plain(b)), "is_above": lambda x: 1 if plain(x) > 0 else 0, "uncut": lambda x, why: x, "stop": lambda x: x,
     "bound": lambda x: x, "biased": lambda x: x, "unbiased": lambda x: x, "plug_in": lambda x: x,

@@ -10,7 +10,7 @@ import math
 import random
 import re
 
-from finite import Dist, KNOWN, Sample, World, least, log, plain
+from finite import Dist, KNOWN, Sample, World, least, log, plain, score
 from harness import folder, gan, run_tests
 from shown import reports
 
@@ -32,7 +32,10 @@ class Member:
 class Move:
     def __init__(self, line, players, goal, loss):
         self.line, self.players, self.sign, self.loss, self.formula = line, players, -1 if goal.startswith("max") else 1, loss, loss
-        self.said, self.good, self.wanted, self.unknown, self.reach = {}, [], [], [], []
+        self.said, self.good, self.wanted, self.tried, self.unknown, self.both, self.reach = {}, [], [], [], [], [], []
+
+
+TRIED = r"at each of 64 values of it from (\S+) to (\S+) that were tried"
 
 
 def parts(text):
@@ -86,12 +89,19 @@ def read(text):
                 said = m[1]
             elif line.startswith(" " * 10):
                 move.said[said] = (move.said.get(said, "") + " " + line.strip()).strip()
-            elif m := re.match(r"      a good (\S+) is (.*), whatever its values are$", line):
-                move.good += [(m[1], 1 if way == "high" else -1, of) for way, of in re.findall(r"(high|low) at draws of (.*?)(?=, (?:high|low) at|$)", m[2])]
-            elif m := re.match(r"      draws of (.*) are to be where (\S+) is (higher|lower)$", line):
-                move.wanted.append((m[2], 1 if m[3] == "higher" else -1, m[1]))
-            elif m := re.match(r"      whether (?:a good (\S+) is high or low at draws of (.*)|draws of (.*) are to be where (\S+) is higher or lower) is not the same", line):
+            elif m := re.match(rf"      a good (\S+) is (.*), (?:whatever its values are(?:, where they count)?|{TRIED})$", line):
+                told = [(m[1], 1 if way == "high" else -1, of) for way, of in re.findall(r"(high|low) at draws of (.*?)(?=, (?:high|low) at|$)", m[2])]
+                assert told, line
+                move.good += told
+                move.tried += [(*t, float(m[3]), float(m[4])) for t in told if m[3]]
+            elif m := re.match(rf"      draws of (.*) are to be where (\S+) is (higher|lower)(?:, {TRIED}|, whatever its values are, where they count)?$", line):
+                told = (m[2], 1 if m[3] == "higher" else -1, m[1])
+                move.wanted.append(told)
+                move.tried += [(*told, float(m[4]), float(m[5]))] if m[4] else []
+            elif m := re.match(r"      whether (?:a good (\S+) is high or low at draws of (.*?)|draws of (.*) are to be where (\S+) is higher or lower) is not (?:the same|known)(.*)$", line):
                 move.unknown.append((m[1] or m[4], m[2] or m[3]))
+                if w := re.match(r" for all its values: the loss grows with it where it is (\S+), and falls where it is (\S+)$", m[5]):
+                    move.both.append((*move.unknown[-1], float(w[1]), float(w[2])))
             elif m := re.match(r"      its slope reaches (\w+)", line):
                 move.reach.append(m[1])
     return compares, moves, sums
@@ -131,6 +141,8 @@ GAMES |= {f"ratio_matching {f}": game(f"ratio_matching(p, G, D, {f})", generator
 GAMES |= {
     "adversary": game("class_probability(p, G, D, spherical_score)"), "adversary of f": game("f_divergence(p, G, D, f: jeffreys)"), "adversary of phi": game("ratio_matching(p, G, D, robust(2))"),
     "own score": game("class_probability(p, G, D, score: odd)", before="def odd(d, real) = if real { (1 - d)^2 } else { d^2 }\n", generators=RATIOS),
+    **{f"own f {f}": game(f"f_divergence(p, G, D, f: fn(u) {f})") for f in ["(u - 1)^4", "u * log(u / (0.3 * u + 0.7))", "exp(u) - exp(1)", "abs(u - 1)^1.5", "sqrt(1 + u^2) - sqrt(2)"]},
+    "no way": game("class_probability(p, G, D) with critic = E[x ~ p] (D(x) - 1)^2 + E[x ~ G] cos(D(x))"), "weighted": game("class_probability(p, G, D) with critic = E[x ~ p] (2 + tanh(x)) * (tanh(D(x)) - D(x)) + E[x ~ G] (exp(D(x)) - D(x))"),
     "own f": game("f_divergence(p, G, D, f: squares)", before="def squares(u) = u^2 - 1\n"),
     "link": game("f_divergence(p, G, D, f: kl, ratio: softplus)", generators=RATIOS),
     "linear link": game("ratio_matching(p, G, D, lsif, ratio: fn(t) t)"),
@@ -182,14 +194,96 @@ alternate 10 steps, batch 8 {
 """,
 }
 
+# Written anew, each unlike the examples: f and scores of one's own, links, members replaced, weights, several players.
+SCORED = """def mixed(d, real) = if real { -0.3 * log(d) + (1 - d)^2 } else { -0.3 * log(1 - d) + d^2 }
+def cubic(d, real) = if real { 2 * (1 - d)^3 - 3 * (1 - d)^2 } else { 2 * d^3 - 3 * d^2 }
+def lopsided(d, real) = if real { -2 * log(d) } else { -log(1 - d) }
+"""
+OTHER = "implicit H(z: real ~ Normal(0, 1)) -> real { param m: real = 1; z - m }\n"
+CODED = "net C(x: real) -> real { [x] |> Dense(4) |> tanh |> Dense(1) |> scalar }\n"
+ANEW = {f"anew f {f}": game(f"f_divergence(p, G, D, f: fn(u) {f})") for f in [
+    "u * log(u) + (u - 1)^2", "exp(-u) - exp(-1)", "log(1 + exp(u)) - log(1 + exp(1))", "u^3 - 1", "2 - 2 * sqrt(u)", "(u + 1) * log((u + 1) / (2 * sqrt(u)))", "0.3 * u * log(u) - log(u)", "max(u - 1, 0)^2"]}
+ANEW |= {f"anew link {link}": game(f"f_divergence(p, G, D, f: {f}, ratio: fn(t) {link})") for f, link in [("kl", "exp(-t)"), ("js", "exp(2 * t + 1)"), ("pearson", "1 + tanh(t)"), ("reverse_kl", "softplus(2 * t)")]}
+ANEW |= {f"anew score {x}": game(f"class_probability(p, G, D, score: {x})", before=SCORED, generators=["c.generator", "nonsaturating(c)", "-saturating(c)"]) for x in ["mixed"]}
+ANEW |= {
+    "anew critic through a function": game("class_probability(p, G, fn(x) -2 * D(x))", generators=["c.generator", "nonsaturating(c)"], report=None),
+    "anew generator replaced": game("hinge(p, G, D) with generator = E[x ~ G] max(0, 1 - D(x))^2"),
+    "anew critic replaced": game("class_probability(p, G, D) with critic = E[x ~ p] max(0, 1 - D(x))^2 + E[x ~ G] max(0, 1 + D(x))^2", generators=["nonsaturating(c)"]),
+    "anew critic added to": game("wasserstein(p, G, D) with critic += 0.5 * E[x ~ p] D(x)^2 + 0.5 * E[x ~ G] D(x)^2"),
+    "anew weights": game("class_probability(p, G, D)", critic="minimize 0.25 * c.critic + 0.75 * w.critic", generators=["0.25 * c.generator - 0.75 * w.estimate"], before="compare w = hinge(p, G, D)\n"),
+    "anew against itself": game("class_probability(p, G, D)", critic="minimize c.critic + w.critic", generators=["c.generator"], before="compare w = class_probability(G, p, D)\n"),
+    "anew numbers of squares": game("least_squares(p, G, D, fake: 2, real: 5, wanted: 4)"),
+    "anew smoothed": game("class_probability(p, G, D, exponential_score)", critic="minimize smoothed(c, 0.6)", generators=["nonsaturating(c)"]),
+    "anew lopsided": game("f_divergence(p, G, D, f: alpha(3))", critic="maximize c.estimate - 0.1 * c.equal", generators=["descending(c, js)", "boundary_seeking(c)"]),
+    "anew two models": GAME + OTHER + """compare c = class_probability(p, G, D)
+compare d = f_divergence(p, H, D, f: hellinger)
+alternate 10 steps, batch 8 {
+  update D minimize c.critic + 0.5 * d.critic with adam(1e-3)
+  update G minimize nonsaturating(c) with adam(1e-3)
+  update H minimize d.generator + 0.1 * c.estimate with adam(1e-3)
+}
+""",
+    "anew two models and a sum": GAME + OTHER + """alternate 10 steps, batch 8 {
+  update D minimize E[x ~ p] softplus(-D(x)) + E[x ~ G] softplus(D(x)) / 3 + 2 * E[x ~ H] softplus(D(x)) / 3 with adam(1e-3)
+  update G, H maximize E[x ~ G] D(x) - E[x ~ H] exp(-D(x)) with adam(1e-3)
+}
+""",
+    "anew two critics": GAME + CODED + """compare c = class_probability(p, G, D)
+compare d = wasserstein(p, G, C)
+alternate 10 steps, batch 8 {
+  repeat 2 { update D minimize c.critic with adam(1e-3); update C maximize d.estimate with sgd(0.1) project clip(-1, 1) }
+  simultaneous { update G minimize 0.5 * c.generator + d.generator with adam(1e-3); update D maximize 0.1 * c.estimate with sgd(0.1) }
+}
+""",
+    "anew critic of a critic": GAME + CODED + """alternate 10 steps, batch 8 {
+  update D minimize E[x ~ p] D(x)^2 / 2 - E[x ~ G] D(x) with sgd(0.1)
+  update C minimize E[x ~ G] (C(x) - exp(D(x)))^2 with sgd(0.1)
+  update G minimize E[x ~ G] (C(x) + abs(D(x) - 1)) with sgd(0.1)
+}
+""",
+    "anew logarithm of a mean": GAME + """alternate 10 steps, batch 8 {
+  update D minimize log(E[x ~ G] exp(D(x))) - E[x ~ p] D(x) with sgd(0.1)
+  update G maximize log(E[x ~ G] exp(D(x))) with sgd(0.1)
+}
+""",
+    "anew pairs": GAME + """alternate 10 steps, batch 8 {
+  update D minimize E[x ~ p, y ~ G] max(0, 1 - D(x) + D(y)) with sgd(0.1)
+  update G maximize E[x ~ p, y ~ G] tanh(D(y) - D(x)) with sgd(0.1)
+}
+""",
+    "anew shapes": GAME + """alternate 10 steps, batch 8 {
+  update D minimize E[x ~ p] (exp(-D(x)) + exp(-2 * D(x))) + E[x ~ G] (D(x)^2 + 2 * D(x)^4) with sgd(0.1)
+  update D maximize E[x ~ p] log(sigmoid(D(x))) + E[x ~ G] 1 / (1 + exp(D(x))) with sgd(0.1)
+  update D minimize E[x ~ p] (1 - sigmoid(D(x)))^2 * softplus(-D(x)) + E[x ~ G] D(x) * tanh(D(x)) with sgd(0.1)
+  update G minimize E[x ~ G] (sin(D(x)) + 2 * D(x)) with sgd(0.1)
+  update G minimize E[x ~ G] sqrt(1 + exp(-D(x))) with sgd(0.1)
+  update G minimize E[x ~ G] (sin(3 * D(x)) + D(x)) with sgd(0.1)
+}
+""",
+    "anew one value of all": GAME + """loss V = E[x ~ p] -exp(-D(x)) - E[x ~ G] exp(D(x))
+alternate 10 steps, batch 8 {
+  extragradient { update G minimize V with sgd(0.1); update D maximize V with sgd(0.1) }
+}
+""",
+    "anew conditions": GAME + """state k: real = 0
+alternate 10 steps, batch 8 {
+  k := k + 1
+  if k > 3 { update D minimize E[x ~ p] relu(1 - D(x)) + E[x ~ G] relu(1 + D(x)) with sgd(0.1) } else { update D maximize E[x ~ p] D(x) - E[x ~ G] D(x) with sgd(0.1) }
+  update G minimize -E[x ~ G] max(-2, min(2, D(x))) with sgd(0.1)
+}
+""",
+}
+assert len(ANEW) >= 28, len(ANEW)
+GAMES |= ANEW
+
+KNOWN["mixed"] = score(lambda d: -0.3 * log(d) + (1 - d)**2)
+KNOWN["min"] = lambda a, b: min(plain(a), plain(b))
 KNOWN["odd"] = KNOWN["brier_score"]
 KNOWN["fooled"] = 0.5
 KNOWN["squares"] = lambda u: u * u - 1
 
 # Signs that are the same for all values, or for all that have a finite loss, and are not known to the compiler.
-NOT_PROVED = {("f_divergence fn(u) (u - 1)^2 / (u + 1)", "c.critic"), ("f_divergence fn(u) (u - 1)^2 / (u + 1)", "c.generator"), ("f_divergence weighted_js(0.3)", "c.critic"),
-              ("f_divergence weighted_js(0.3)", "c.generator"), ("least squares", "log_ratio(c)"), ("least squares turned", "log_ratio(c)")}
-
+NOT_PROVED = {("weighted", "c.critic"), ("least squares", "log_ratio(c)"), ("least squares turned", "log_ratio(c)")}
 
 # ---- numbers ----------------------------------------------------------------------------------------------------------------------------
 
@@ -200,9 +294,9 @@ def table(rng, n=3, zeros=False):
     return [x / sum(w) for x in w]
 
 
-def world(rng, compares, p=None, q=None, zeros=False):
+def world(rng, compares, p=None, q=None, zeros=False, h=None):
     p, q = p or table(rng, zeros=zeros), q or table(rng, zeros=zeros)
-    w = World({"p": Dist("p", list(zip(p, POINTS))), "G": Dist("G", list(zip(q, POINTS)))}, members=members_of(compares))
+    w = World({"p": Dist("p", list(zip(p, POINTS))), "G": Dist("G", list(zip(q, POINTS))), "H": Dist("H", list(zip(h or q, POINTS)))}, members=members_of(compares))
     for net in ("D", "C"):
         w.nets[net] = {(x,): rng.gauss(0, 1.5) for x in POINTS}
     KNOWN["norm2"] = lambda x: 0 if callable(x) else plain(x)**2      # of a net's parameters: nothing is said of them
@@ -263,9 +357,29 @@ def test_which_way_a_good_critic_goes():
                 assert all(-way * x >= -1e-9 for x in d) and any(-way * x > 1e-9 for x in d), (name, move.line, net, way, place, d)
                 said += 1
             for net, place in move.unknown:
+                if (net, place) in {b[:2] for b in move.both}:
+                    continue                                # held below
                 d = slopes(name, compares, move, net, place, n=1 if (name, move.loss) in NOT_PROVED else 40, until=has_both_signs)
                 assert (name, move.loss) in NOT_PROVED or has_both_signs(d), (name, move.line, net, place, d)
     assert said > 150, said
+
+
+def test_what_was_tried():
+    """Of one value of the net at a time: the sign that is said, and the two values at which it differs."""
+    tried, both = 0, 0
+    for name, text in GAMES.items():
+        compares, moves, _ = explained(text)
+        for move in moves:
+            held = [(net, place, way * move.sign, at) for net, way, place, lo, hi in move.tried for at in (lo, lo / 3, 0, hi / 7, hi)]
+            for net, place, way, at in held + [(net, place, way, at) for net, place, up, down in move.both for way, at in ((-1, up), (1, down))]:
+                w = world(random.Random(name), compares)
+                w.nets[net] = {point: at for point in w.nets[net]}
+                f = lambda w=w, move=move: w.number(move.formula)
+                f()
+                d = [by(w, f, *key) for key in w.asked if key[:2] == (net, place)]
+                assert all(-way * x > 0 or abs(x) < 1e-7 for x in d), (name, move.line, net, place, way, at, d)
+            tried, both = tried + len(move.tried), both + len(move.both)
+    assert tried >= 8 and both >= 5, (tried, both)
 
 
 def test_which_way_is_said_of_all():
@@ -289,12 +403,23 @@ def test_zero_sums():
             made = []
             for nets, q in [(0, 0), (0, 1), (1, 0), (1, 1)]:
                 w = world(random.Random(name), compares, q=table(random.Random(q)))
-                w.nets["D"] = {k: v + nets * (1 + k[0]**2) for k, v in w.nets["D"].items()}
+                for net in {a, b} & set(w.nets):
+                    w.nets[net] = {k: v + nets * (1 + k[0]**2) for k, v in w.nets[net].items()}
                 made.append(sum(loss[x].sign * w.number(loss[x].formula) for x in (a, b)))
             mixed = made[0] - made[1] - made[2] + made[3]
-            assert abs(mixed) < 1e-9 and ("terms that one" in what or max(map(abs, made)) < 1e-9), (name, what, made)
+            assert abs(mixed) < 1e-9 * (1 + max(map(abs, made))) and ("terms that one" in what or max(map(abs, made)) < 1e-9), (name, what, made)
             said += 1
     assert said >= 10, said
+
+
+def changes(name, compares, move, who, n):
+    """Does the loss change with the player, in the n-th world?"""
+    made = []
+    for k in (0, 1):
+        w = world(random.Random(f"{name} {n}"), compares, q=table(random.Random(n + 10 * k * (who == "G"))), h=table(random.Random(n + 20 + 10 * k * (who == "H"))))
+        w.nets.get(who, {}).update({(x,): v + k * (0.1 + x) / 4 for x, v in zip(POINTS, (0.3, 0.2, 0.4))})
+        made.append(w.number(move.formula))
+    return not abs(made[0] - made[1]) <= 1e-9 or math.inf in made
 
 
 def test_whom_a_slope_reaches():
@@ -302,12 +427,7 @@ def test_whom_a_slope_reaches():
         compares, moves, _ = explained(text)
         for move in moves:
             for who in move.reach + move.players:
-                made = []
-                for k in (0, 1):
-                    w = world(random.Random(name), compares, q=table(random.Random(k if who == "G" else 0)))
-                    w.nets.get(who, {}).update({(x,): v + k * (0.1 + x) / 4 for x, v in zip(POINTS, (0.3, 0.2, 0.4))})
-                    made.append(w.number(move.formula))
-                assert not abs(made[0] - made[1]) <= 1e-9 or math.inf in made or "penalty" in move.formula or "zero_slope" in move.formula, (name, move.line, who, made)
+                assert any(changes(name, compares, move, who, n) for n in range(5)) or "penalty" in move.formula or "zero_slope" in move.formula, (name, move.line, who)
 
 
 # ---- the best critic, and what is bounded ------------------------------------------------------------------------------------------------
@@ -380,6 +500,11 @@ OF_SCORES = {
 NO_CLAIM = {"Below the distance, for a T whose slope is at most 1 everywhere; of any other it says nothing.", "The logit of the probability that x is data.", "That of the generator's losses that take one."}
 
 
+def tallest(name):
+    """The largest critic whose loss is a number here: exp(exp(7)) is none."""
+    return 3 if "exp(u)" in name else 30
+
+
 def best(w, compares, c, loss, net="D"):
     """Sets the net to where the loss is least."""
     keys = list(w.nets[net])
@@ -389,8 +514,8 @@ def best(w, compares, c, loss, net="D"):
         try:
             y = w.number(loss)
         except (ValueError, OverflowError, ZeroDivisionError):
-            return 1e9
-        return y if y == y else 1e9
+            return math.inf
+        return y if y == y else math.inf
     w.nets[net] = dict(zip(keys, least(f, [0.3, 0.4, 0.5])))
     return w.nets[net]
 
@@ -424,6 +549,7 @@ def test_bounds_are_bounds():
                 w = world(rng, compares, zeros=k % 3 == 0)
                 for x in w.nets["D"]:
                     w.nets["D"][x] *= rng.choice([0.1, 1, 4])
+                    w.nets["D"][x] = min(w.nets["D"][x], tallest(name))
                 p, q = density(w, c.here.get("p", "p")), density(w, c.here.get("q", "q").replace("stop(G)", "G"))
                 true, is_ = found[0][0](w, c, p, q), w.number(m.formula)
                 assert is_ <= true + 1e-6 * (1 + abs(true)) if found[0][1] else is_ >= true - 1e-9, (name, c.name, k, is_, true, p, q)
@@ -435,11 +561,15 @@ def test_bounds_are_bounds():
     assert held > 1500, held
 
 
+# Of numbers of all sizes a double does not hold the small ones; "where `ratio` can be that and f is curved": 1 + tanh(t) is never 3, and of straight pieces any r will do.
+NOT_REACHED = {name for name in GAMES if "exp(u)" in name or "1 + tanh(t)" in name or "max(u - 1, 0)" in name}
+
+
 def test_the_best_critic():
     """r is p / q there; the estimate reaches what it is said to be below; and where p = q it is what `equal` says."""
     seen = set()
     for name, compares, c, move in compared():
-        if "critic" in c.changed or "estimate" in c.changed:
+        if "critic" in c.changed or "estimate" in c.changed or name in NOT_REACHED:
             continue
         for k in range(2):
             rng = random.Random(f"{name} {k}")
@@ -831,6 +961,54 @@ for l in {LOGITS} {{
                 name = f"{what}[{l:g}]"
                 assert abs(values[name] - logged[name]) <= 4e-15 * abs(logged[name]), (of, name, values[name], logged[name])
                 assert abs(D(values[name]) - number) <= D(1e-12) * abs(number) + D(1e-13) * (what == "loss_of"), (of, name, values[name], number)
+
+
+def digits_of(text):
+    """(line, net, place) -> rows of t, as written in f64, in f32, here, marked."""
+    out, at = {}, None
+    for line in text.split("\n"):
+        if m := re.match(r"# line (\d+)[^:]*: the slope of ", line):
+            at = int(m[1])
+        elif m := re.match(r"# by the value of (\S+) at a draw of (.*), in one draw's share:$", line):
+            rows = out[at, m[1], m[2]] = []
+        elif m := re.match(r"# +([-0-9.]+) +(\S+) +(\S+) +(\S+)(  \*)?$", line):
+            rows.append((*(float(m[i]) for i in range(1, 5)), bool(m[5])))
+    return out
+
+
+def test_what_stabilising_brings():
+    """Each number of the table that is computed here, within 4 last places of f32; where the formula in f32 is off, a mark."""
+    decimal.getcontext().prec = 300
+    held, marked, h = 0, 0, D("1e-40")
+    near = lambda a, b: a == b or abs(a - b) <= 4 * max(2.0**-149, 2.0**-24 * max(abs(a), abs(b))) if math.isfinite(a) and math.isfinite(b) else a == b or (a != a and b != b)
+    for of in [*EXACT, *EXACT_SCORES]:
+        made = f"f_divergence(p, G, D, f: {of})" if of in EXACT else f"class_probability(p, G, D, {of})"
+        with folder() as d:
+            with open(f"{d}/p.gan", "w", encoding="utf-8") as f:
+                f.write(game(made))
+            shown = gan("explain", "p.gan", "--stage", "grad", cwd=d)
+        assert shown.status == 0, shown
+        tables, loss = digits_of(shown.out), exact_loss(of)
+        critic = {place: rows for (line, net, place), rows in tables.items() if net == "D" and line == min(k[0] for k in tables)}
+        assert set(critic) == {"p", "G"}, (of, tables.keys())
+        for place, rows in critic.items():
+            assert [r[0] for r in rows] == [-88, -40, -16, -8, -1, 0, 1, 8, 16, 40, 88]
+            for t, wide, written, here, mark in rows:
+                t = D(t)
+                true = (loss(t + h, D(0)) - loss(t - h, D(0))) / (2 * h) if place == "p" else (loss(D(0), t + h) - loss(D(0), t - h)) / (2 * h)
+                true = math.copysign(math.inf, true) if abs(true) > D(2)**128 * (1 - D(2)**-25) else float(true)
+                assert near(here, true), (of, place, t, here, true)
+                assert abs(t) > 1 or abs(wide - true) <= 1e-7 * abs(true), (of, place, t, wide, true)
+                assert mark == (not near(written, here)) or abs(abs(written - here) / max(abs(here), 1e-45) * 2**24 - 4) < 3, (of, place, t, written, here, mark)
+                held, marked = held + 1, marked + mark
+    assert held > 300 and marked > 80, (held, marked)
+    # a value that two terms of the loss have
+    with folder() as d:
+        with open(f"{d}/p.gan", "w", encoding="utf-8") as f:
+            f.write(game("wasserstein(p, G, D) with critic += 0.5 * E[x ~ p] D(x)^2"))
+        tables = digits_of(gan("explain", "p.gan", "--stage", "grad", cwd=d).out)
+    rows = next(rows for (_, _, place), rows in tables.items() if place == "p")
+    assert all(row[1] == row[2] == row[3] == row[0] - 1 and not row[4] for row in rows), rows
 
 
 run_tests(globals())

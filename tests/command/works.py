@@ -240,7 +240,7 @@ def test_reports_say_what_kind_of_estimate_they_are():
 
 
 def test_reports_say_with_how_many_samples_and_which_seed_they_were_measured():
-    """What no other draw surrounds counts, also behind a let and a report; what a player has learned from does not, nor what a model draws within."""
+    """What no other draw surrounds counts, also behind a let, a report and a state; what a player has learned from does not, nor what a model draws within, nor a state that a player learns from."""
     with folder() as d:
         with open(f"{d}/m.gan", "w", encoding="utf-8") as f:
             f.write("import metrics, optim\nimplicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { e ~ Normal(0, 1)^2; param m: real = 0; z[..2] + e + m }\n"
@@ -248,8 +248,12 @@ def test_reports_say_with_how_many_samples_and_which_seed_they_were_measured():
                     "report sliced = sliced_wasserstein(G, G, projections: 8, n: 20)\nreport spread = mean(made^2)\nreport more = spread + 1\n"
                     "report cloud = bound({ x ~ Normal(0, 1)^[40, 2]; mean(x) })\nreport nested = E[x ~ few : all] E[y ~ Normal(x, 1) : 50] y\nreport rate = 0.5\n"
                     "alternate 4 steps, batch 16 { let l = E[x ~ G] x[0]^2; update G minimize l with sgd(0.1); every 2 { report loss_ = l; report size = norm2(G) } }\n"
-                    "expect modes == 1 and more > 0 and rate < 1\n")
-        wanted = {"modes": [2500], "sliced": [20, 8], "spread": [300], "more": [300], "cloud": [40], "nested": [3], "loss_": [16]}
+                    "state least = 9\nstate a: real = 0\nstate b: real = 0\nstate weight: real = 1\nstate rounds = 0\n"
+                    "alternate 4 steps {\n  let so = weight + 1\n  update G minimize so * E[x ~ G : 5] x[0]^2 with sgd(0.1)\n"
+                    "  every 2 {\n    let now = E[x ~ G : 70] x[0]\n    if step > 2 { least := min(least, now) }\n    a := b + E[x ~ G : 60] x[1]\n    b := a + least\n"
+                    "    weight := E[x ~ G : 80] norm(x)\n    rounds := rounds + 1\n    report lowest = least\n    report both = a + b\n    report taught = weight\n    report looks = rounds\n  }\n}\n"
+                    "expect modes == 1 and more > 0 and rate < 1 and least < 9\n")
+        wanted = {"modes": [2500], "sliced": [20, 8], "spread": [300], "more": [300], "cloud": [40], "nested": [3], "loss_": [16], "lowest": [70], "both": [70, 60]}
         for backend in ("interp", "jit"):
             r = gan("run", "m.gan", "--log", "-", "--out", backend, "--seed", 7, "--backend", backend, cwd=d)
             lines = [json.loads(line) for line in r.out.splitlines()]
@@ -262,7 +266,7 @@ def test_reports_say_with_how_many_samples_and_which_seed_they_were_measured():
         r = gan("test", "m.gan", "--seed", 7, "--board", "board.md", cwd=d)
         assert r.status == 0 and "modes = 1 (2500 samples, seed 7)\n" in r.out, r
         board = [line.split(" | ") for line in open(f"{d}/board.md", encoding="utf-8") if line.startswith("| ") and "is " in line]
-        assert [row[5].strip("| ") for row in board] == ["2500 samples", "300 samples", ""], board
+        assert [row[5].strip("| ") for row in board] == ["2500 samples", "300 samples", "", "70 samples"], board
         assert gan("build", "m.gan", "-o", "native", cwd=d).status == 0
         done = subprocess.run(["./native", "train", "--out", "n", "--seed", "7"], cwd=d, check=True, capture_output=True, text=True)
         assert "modes 1 (2500 samples, seed 7)" in done.stdout, done
@@ -507,6 +511,9 @@ report draw = E[x ~ Normal(0, 1) : 9] x
 expect now > 1 by step 2
 expect a[2] == 6 and near(a[1], 3, 0.5) and draw < log(100)
 expect draw < 7 or now < 0
+report counted = floor(100 * draw)
+report held_back = max(draw, 2)
+expect counted < 1000 and held_back < 3
 """
 
 
@@ -519,9 +526,9 @@ def test_test_takes_folders_and_seeds_and_writes_a_board():
             with open(os.path.join(d, name), "w", encoding="utf-8") as f:
                 f.write(text)
         r = gan("test", "all/b.gan", "--seeds", 3, "--seed", 5, cwd=d)
-        assert r.status == 0 and r.out.endswith("15 passed, 0 failed\n") and "now > 1: held (seed 7)" in r.out, r
+        assert r.status == 0 and r.out.endswith("18 passed, 0 failed\n") and "now > 1: held (seed 7)" in r.out, r
         r = gan("test", "all/", "none", "--seeds", 3, "--board", "page/truth.md", cwd=d)
-        assert r.status == 1 and r.out.endswith("15 passed, 3 failed\n") and "nobody is not declared" in r.err, r
+        assert r.status == 1 and r.out.endswith("18 passed, 3 failed\n") and "nobody is not declared" in r.err, r
         page = open(os.path.join(d, "page", "truth.md"), encoding="utf-8").read()
         assert "    gan test all/ none --seeds 3 --board page/truth.md\n" in page and ", seeds 0 to 2." in page and "## all/deep\n" in page and "module" not in page, page
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ") and not line.startswith(("| ---", "| what"))]
@@ -533,8 +540,10 @@ def test_test_takes_folders_and_seeds_and_writes_a_board():
         mean, spread = sum(draw[:3]) / 3, (sum((x - sum(draw[:3]) / 3)**2 for x in draw[:3]) / 2 * 4 / 3)**0.5
         t = (draw[3] - mean) / spread                       # Student's of two degrees of freedom
         assert abs(float(rows[5][5]) / (0.5 - t / (2 * (2 + t * t)**0.5)) - 1) < 0.5 and rows[0][5] == rows[6][5] == "", rows[5]
-        assert rows[7][1:4] == ["[a.gan](../all/deep/a.gan)", "cannot be read, or does not compile", ""] and rows[8][0] == "Grows." and "fails (seed 0)" in rows[8][2], rows
-        assert rows[9][1] == "[none](none)", rows
+        assert "to" in rows[7][3] and [row[2:6:3] for row in rows[7:9]] == [["`counted` is below 1000", ""], ["`held_back` is below 3", ""]], f"by steps, and at a bound, nothing is normal: {rows[7:9]}"
+        assert "at most 0.63 of all seeds" in page, page           # 1 - 0.05^(1/3)
+        assert rows[9][1:4] == ["[a.gan](../all/deep/a.gan)", "cannot be read, or does not compile", ""] and rows[10][0] == "Grows." and "fails (seed 0)" in rows[10][2], rows
+        assert rows[11][1] == "[none](none)", rows
         r = gan("test", "page", cwd=d)
         assert r.status == 1 and "no program in this folder has an `expect` line" in r.err, r
         r = gan("test", "all/b.gan", "--board", "page", cwd=d)

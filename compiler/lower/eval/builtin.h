@@ -17,6 +17,7 @@ Value *builtin_curved(Ctx *c, const Call *k);
 Value *builtin_proper(Ctx *c, const Call *k);
 Value *builtin_same_slope(Ctx *c, const Call *k);
 Value *builtin_positive_semidefinite(Ctx *c, const Call *k);
+Value *builtin_no_share(Ctx *c, const Call *k);
 Value *builtin_consistent(Ctx *c, const Call *k);
 bool   callable(const Value *v);
 

@@ -90,6 +90,8 @@ typedef enum { NOW_FIXED, NOW_FIRST, NOW_MOVED } NowSlots;
 
 /* Runs what the values are made of, in f64. out[i]: the numbers of v[i], in the work arena. False where that cannot be done, or would take long. */
 bool now_numbers(Lower *L, IrVal *const *v, int n, const NowGiven *given, int n_given, NowSlots slots, double **out);
+/* The same of one value by another, in the types that the program computes it in. */
+bool now_as_it_is(Lower *L, IrVal *v, const NowGiven *given, double **out);
 int64_t now_size(const Lower *L, const IrVal *v);
 
 /* ---- owns.c */
@@ -118,6 +120,7 @@ bool   call_enter(Ctx *c, Span at);                                             
 
 
 /* v made to fit a declared type: ints become reals, lists tensors; dimension names are bound in c->scope, or must agree. */
+#define ARGUMENT_OF_DENSITY "the argument of the density of"                 /* what conform() is told that x of log_prob is */
 Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
 bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
 bool   type_unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bool *reported);      /* names without a number yet get these extents; false: it has others, or *reported */
@@ -208,6 +211,7 @@ bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at
 
 Value *data_declare(Ctx *c, const Ast *decl, const char *name);
 Value *builtin_find(Lower *L, const char *name);                                /* NULL: none */
+const char *word_of_node(Lower *L, const IrNode *n);                            /* "floor", "argmin": what has no derivative, say */
 const char *builtin_nearest(Lower *L, const char *name, int *distance);
 Value *builtin_partial(Lower *L, const char *name, Value *first);               /* waits for what follows its first argument */
 Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Span at);

@@ -1,6 +1,6 @@
 /* now.c - what values are where the program begins: requirements and bijectors are held to numbers (require.c, consistent.c).
  *
- * What the values are made of is copied into a function of a module of its own, where all reals are f64, and the interpreter runs that. A slot
+ * What the values are made of is copied into a function of a module of its own, where all reals are f64 (but for now_as_it_is()), and the interpreter runs that. A slot
  * that is read, or a version of one, is what INIT gives it; data are themselves; some values are given as numbers. Nothing of the program is
  * changed. Start at now_numbers(), at the bottom. */
 #include "base/bug.h"
@@ -27,6 +27,7 @@ typedef struct Now {
     const NowGiven *given;  int n_given;
     double      work;
     NowSlots    slots;
+    bool        as_they_are;                                /* reals keep their types */
     bool        failed;
 } Now;
 
@@ -71,14 +72,14 @@ static void add_work(Now *k, const IrNode *n, double times)
     k->failed = k->failed || !(k->work <= MOST_WORK);
 }
 
-static IrElem wide(IrElem e) { return e == IR_F32 ? IR_F64 : e; }
+static IrElem wide(const Now *k, IrElem e) { return e == IR_F32 && !k->as_they_are ? IR_F64 : e; }
 
 /* Rows of data are picked before they are widened. */
 static IrVal *operand(Now *k, IrBuilder *b, const IrNode *n, int i)
 {
     IrVal *v = k->to[n->arg[i]->id];
     if (!v) return k->failed = true, NULL;
-    return n->op == IR_gather && i == 0 ? v : ir_convert(b, v, wide(v->type.elem));
+    return n->op == IR_gather && i == 0 ? v : ir_convert(b, v, wide(k, v->type.elem));
 }
 
 static IrBlock *copy_body(Now *k, const IrBlock *from, double times);
@@ -102,12 +103,12 @@ static void copy_node(Now *k, IrBuilder *b, const IrNode *n, double times)
     if (k->failed) return;
     IrVal *made = NULL;
     IrNode *copy = NULL;
-    if (n->op == IR_const && ir_is_real(n->result[0].type.elem)) made = ir_const(b, IR_F64, n->attr->value);
-    else if (n->op == IR_convert) made = ir_convert(b, args[0], wide(n->result[0].type.elem));
+    if (n->op == IR_const && ir_is_real(n->result[0].type.elem)) made = ir_const(b, wide(k, n->result[0].type.elem), n->attr->value);
+    else if (n->op == IR_convert) made = ir_convert(b, args[0], wide(k, n->result[0].type.elem));
     else if (ir_op_info[n->op].flags & IR_LEAF) copy = ir_like(b, n, args);
     else copy = n->n_bodies ? copy_control(k, b, n, args, times) : ir_node(b, n->op, args, n->n_args, n->attr);
     if (made) k->to[n->result[0].id] = made;
-    for (int i = 0; copy && i < n->n_results; i++) k->to[n->result[i].id] = ir_convert(b, &copy->result[i], wide(copy->result[i].type.elem));
+    for (int i = 0; copy && i < n->n_results; i++) k->to[n->result[i].id] = ir_convert(b, &copy->result[i], wide(k, copy->result[i].type.elem));
 }
 
 static IrBlock *copy_body(Now *k, const IrBlock *from, double times)
@@ -117,7 +118,7 @@ static IrBlock *copy_body(Now *k, const IrBlock *from, double times)
     IrVal **yields = arena_array(k->scratch, IrVal *, from->n_yields + 1);
     for (int i = 0; i < from->n_params; i++) {
         IrType t = from->param[i]->type;
-        t.elem = wide(t.elem);
+        t.elem = wide(k, t.elem);
         k->to[from->param[i]->id] = ir_block_param(k->m, to, t);
     }
     for (const IrNode *n = from->first; n && !k->failed; n = n->next) copy_node(k, &b, n, times);
@@ -142,7 +143,7 @@ static IrVal *read_given(Now *k, const IrVal *v, const double *x)
     for (int i = 0; i < v->type.rank; i++) t.dim[t.rank++] = v->type.dim[i];
     IrVal *made = read_new(k, t, x);
     for (int i = 0; i < v->type.axes.n; i++) made = ir_as_sample(&k->b, made, v->type.axes.id[i]);
-    return made;
+    return ir_convert(&k->b, made, wide(k, v->type.elem));
 }
 
 /* A little beside where it begins. */
@@ -162,7 +163,7 @@ static IrVal *read_slot(Now *k, const IrVal *v, int slot)
     void *data = is_data(k, slot) ? data_of(k, slot) : NULL;
     if (is_data(k, slot)) return data ? read_new(k, *t, data) : NULL;
     IrType same = v->type;
-    same.elem = wide(same.elem);
+    same.elem = wide(k, same.elem);
     IrVal *zero = ir_fill(&k->b, ir_const(&k->b, same.elem, 0), ir_dims_of(&same));
     return zero;
 }
@@ -216,10 +217,10 @@ static void follow(IrModule *to, const IrModule *m)
     for (int i = 0; i < m->streams.n; i++) ir_stream(to, m->streams.v[i]);
 }
 
-static Now begin(Lower *L, const NowGiven *given, int n_given, NowSlots slots)
+static Now begin(Lower *L, const NowGiven *given, int n_given, NowSlots slots, bool as_they_are)
 {
     Arena *a = arena_new();
-    Now k = {.L = L, .scratch = a, .m = ir_module(a, IR_F64), .given = given, .n_given = n_given, .slots = slots};
+    Now k = {.L = L, .scratch = a, .m = ir_module(a, IR_F64), .given = given, .n_given = n_given, .slots = slots, .as_they_are = as_they_are};
     follow(k.m, L->m);
     k.f = ir_fn(k.m, "now", IR_FN_REPORT);
     k.f->tick_slot = -1;
@@ -238,7 +239,8 @@ static bool run(Now *k, IrVal *const *v, int n, double **out)
 {
     void **report = arena_array(k->scratch, void *, n + 1);
     for (int i = 0; i < n; i++) {
-        IrVal *made = ir_convert(&k->b, k->to[v[i]->id], wide(v[i]->type.elem));
+        bool   real = ir_is_real(v[i]->type.elem);
+        IrVal *made = ir_convert(&k->b, k->to[v[i]->id], real ? IR_F64 : v[i]->type.elem);
         ir_report(k->m, k->f, strf(k->L, "v%d", i), made);
         report[i] = arena_alloc(k->scratch, (size_t)interp_type_bytes(k->m, &made->type) + 1);
     }
@@ -249,16 +251,23 @@ static bool run(Now *k, IrVal *const *v, int n, double **out)
     for (int i = 0; i < n; i++) {
         int64_t size = now_size(k->L, v[i]);
         out[i] = arena_array(k->L->work, double, size + 1);
-        for (int64_t j = 0; j < size; j++) out[i][j] = interp_number(wide(v[i]->type.elem), report[i], j);
+        for (int64_t j = 0; j < size; j++) out[i][j] = interp_number(ir_is_real(v[i]->type.elem) ? IR_F64 : v[i]->type.elem, report[i], j);
     }
     return true;
 }
 
-bool now_numbers(Lower *L, IrVal *const *v, int n, const NowGiven *given, int n_given, NowSlots slots, double **out)
+static bool numbers(Lower *L, IrVal *const *v, int n, const NowGiven *given, int n_given, NowSlots slots, bool as_they_are, double **out)
 {
-    Now k = begin(L, given, n_given, slots);
+    Now k = begin(L, given, n_given, slots, as_they_are);
     for (int i = 0; i < n && !k.failed; i++) make_all(&k, v[i]);
     bool ok = !k.failed && run(&k, v, n, out);
     arena_free(k.scratch);
     return ok;
 }
+
+bool now_numbers(Lower *L, IrVal *const *v, int n, const NowGiven *given, int n_given, NowSlots slots, double **out)
+{
+    return numbers(L, v, n, given, n_given, slots, false, out);
+}
+
+bool now_as_it_is(Lower *L, IrVal *v, const NowGiven *given, double **out) { return numbers(L, &v, 1, given, 1, NOW_FIXED, true, out); }

@@ -1,5 +1,6 @@
 /* paths.c - see paths.h. Every question is one walk over the nodes behind a value, operands first. */
 #include "compiler/grad/plain.h"
+#include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
@@ -15,6 +16,15 @@ typedef struct Behind {
 } Behind;
 
 typedef struct { const IrNode *node; int next; } Frame;
+
+/* What it is called there: argmin(x) is made of the argmax of the opposite. */
+const char *word_of_node(Lower *L, const IrNode *n)
+{
+    static const char opposite[] = "argmin";
+    Span              at = span_of_node(L, n);
+    at.end = at.begin + (uint32_t)sizeof opposite - 1;
+    return at.file && !strcmp(text_of_source(L, at), opposite) ? opposite : ir_op_info[n->op].name;
+}
 
 /* A slot's value ends every path: what made it lies in another time. */
 static int operands(const IrNode *n) { return n->op == IR_stop && n->attr->slot >= 0 ? 0 : n->n_args; }
@@ -151,7 +161,7 @@ static bool cut_on_the_way(Ctx *c, const Behind *g, const char *what, Span at)
         const IrNode *cut = v->id < g->n_ids && g->is[v->id] & NEEDED ? cut_within(g, v) : NULL;
         if (!cut) continue;
         Diag *d = diag_error(c->L->diags, at, E306, "a derivative by %s would not be the whole one here: %s", what, c->L->uncut.v[i].why);
-        diag_note(d, span_of_node(c->L, cut), "here it goes through %s, which has no derivative", ir_op_info[cut->op].name);
+        diag_note(d, span_of_node(c->L, cut), "here it goes through %s, which has no derivative", word_of_node(c->L, cut));
         diag_hint(d, "a draw that has a derivative itself needs no score: E[u ~ Uniform(0, 1)] f(w * u) for Uniform(0, w); in a density of one's own stop(w) in the "
                      "condition says that nothing jumps there");
         return true;
@@ -176,13 +186,35 @@ static const IrNode *cut_behind(const Behind *g, const IrVal *v)
     return NULL;
 }
 
+/* The first stop on a path from v down to what it depends on. */
+static const IrNode *stop_behind(const Behind *g, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    while (n && n->op != IR_stop) {
+        const IrVal *next = NULL;
+        for (int i = 0; i < n->n_args && !next; i++)
+            if (g->is[behind(g, n->arg[i])->id] & STOPPED) next = behind(g, n->arg[i]);
+        n = next ? next->def : NULL;
+    }
+    return n;
+}
+
+/* An update by this would leave its player where it is. */
+static void warn_stopped(Ctx *c, const Behind *g, const IrVal *y, const char *what, Span at)
+{
+    const IrNode *stop = stop_behind(g, y);
+    Diag *d = diag_warning(c->L->diags, at, W303, "no gradient of this loss reaches %s: all that depends on it is stopped", what);
+    if (stop) diag_note(d, span_of_node(c->L, stop), "it is stopped here");
+    diag_hint(d, "an update moves the players that it names and holds all others, so that nothing needs a stop for their sake");
+}
+
 /* Which side of 0 T is, by which a stabilised derivative is written, is nothing that the program compares. */
 static void warn_cut(Ctx *c, const Behind *g, const IrVal *term, const char *what, Span at)
 {
     const IrNode *cut = cut_behind(g, term);
     if (cut && cut->why == IR_WHY_STABILISED) return;
     Diag *d = diag_warning(c->L->diags, at, W303, "a term of this depends on %s, and no derivative by it comes through", what);
-    if (cut) diag_note(d, span_of_node(c->L, cut), "its path is cut here: %s has no derivative", ir_op_info[cut->op].name);
+    if (cut) diag_note(d, span_of_node(c->L, cut), "its path is cut here: %s has no derivative", word_of_node(c->L, cut));
     diag_hint(d, "stop(...) around the term says that this is meant");
 }
 
@@ -358,7 +390,7 @@ bool paths_whole(Ctx *c, const IrVal *y, IrVal *const *wrt, int n, const char *w
     return whole;
 }
 
-static bool all_cut(const Behind *g, const IrVal *y) { return (g->is[behind(g, y)->id] & (CUT | OPEN | STOPPED)) == CUT; }
+static uint8_t paths_of(const Behind *g, const IrVal *y) { return g->is[behind(g, y)->id] & (CUT | OPEN | STOPPED); }
 
 PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, const IrNode **cut, const char *what, Span at)
 {
@@ -367,7 +399,8 @@ PathsFound paths_check(Ctx *c, IrVal *e, IrVal *const *wrt, int n, bool onward, 
     mark_needed(&g, e);
     PathsFound found = g.is[behind(&g, e)->id] & (DEPENDS | OPEN | STOPPED) ? PATHS_FINE : PATHS_NONE;
     if (cut_by_draw(c, &g, what, at) || cut_on_the_way(c, &g, what, at) || !carried_fine(c, &g, e, wrt, n, onward, what, at)) found = PATHS_FAILED;
-    else if (cut && all_cut(&g, e) && (*cut = cut_behind(&g, behind(&g, e)))) found = PATHS_CUT;
+    else if (cut && paths_of(&g, e) == CUT && (*cut = cut_behind(&g, behind(&g, e)))) found = PATHS_CUT;
+    else if (cut && paths_of(&g, e) == STOPPED) warn_stopped(c, &g, behind(&g, e), what, at);
     else look_at_terms(c, &g, e, what, at);
     arena_free(g.a);
     return found;

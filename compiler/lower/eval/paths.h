@@ -7,7 +7,7 @@
 
 typedef enum {
     PATHS_NONE,                                             /* e does not depend on any of them; the caller says so */
-    PATHS_FINE,                                             /* there is a path, perhaps a cut one: that was warned of */
+    PATHS_FINE,                                             /* there is a path, perhaps a cut one: that was warned of; so is, where `cut` is asked for, that all are stopped */
     PATHS_CUT,                                              /* there are paths, and all are cut; where the caller has asked for that, and says so */
     PATHS_FAILED,                                           /* a draw cuts one, which was reported, or one goes on from what a loop carries, which has to be unrolled */
 } PathsFound;

@@ -35,20 +35,25 @@ void pending_back(Lower *L, const PendingMark *m)
 
 bool ctx_trains(const Ctx *c, const Player *p) { return block_trains(c->block, p); }
 
-static void note_unowned(Lower *L, const Ast *assign, bool committed)
+static void note_assigned(Lower *L, const Ast *assign, const Player *owner, bool committed)
 {
-    for (int i = 0; i < L->unowned.n; i++)
-        if (L->unowned.v[i] == assign) {
-            L->committed.v[i] = L->committed.v[i] || committed;
+    for (int i = 0; i < L->assigned.n; i++)
+        if (L->assigned.v[i].at == assign && L->assigned.v[i].owner == owner) {
+            L->assigned.v[i].committed |= committed;
             return;
         }
-    array_push(L->a, &L->unowned, assign);
-    array_push(L->a, &L->committed, committed);
+    array_push(L->a, &L->assigned, ((__typeof__(*L->assigned.v)){assign, owner, committed}));
 }
 
 void pending_idle(Ctx *c, int slot, const Ast *assign)
 {
-    if (!slot_owner(c->L, slot) && !c->L->trials) note_unowned(c->L, assign, false);
+    if (!slot_owner(c->L, slot) && !c->L->trials) note_assigned(c->L, assign, NULL, false);
+}
+
+/* In a block none of whose updates moves the owner. */
+static void held_in_block(Ctx *c, const Player *owner, const Ast *assign)
+{
+    if (c->L->fn == c->L->graph && !c->L->trials) note_assigned(c->L, assign, owner, false);
 }
 
 /* What the application at hand has assigned to it before; NULL: nothing. */
@@ -138,7 +143,9 @@ void pending_add(Ctx *c, int slot, IrVal *v, IrVal *picked, const Ast *assign)
     Lower *L = c->L;
     Player *owner = slot_owner(L, slot);
     pending_idle(c, slot, assign);
-    if (L->fn != L->graph || (c->block ? owner && !block_trains(c->block, owner) : !L->part->binds)) return;
+    bool held = c->block && owner && !block_trains(c->block, owner);
+    if (held) held_in_block(c, owner, assign);
+    if (held || L->fn != L->graph || (!c->block && !L->part->binds)) return;
     if (waits_in_loop(L)) {
         assign_in_loop(c, (LoopAssign){slot, v, picked, assign, c->application, 0, NULL, NULL});
         return;
@@ -534,18 +541,27 @@ void pending_commit(Ctx *c, int from, IrVal *const *value, int n, Player *const 
         if (done == DONE_YES) continue;
         add(c, mean_of_one(done == DONE_ASK ? where_waiting(L, p) : p), NULL, out);
         taken(L, p);
-        if (!p->owner) note_unowned(L, p->assign, true);
+        if (!p->owner) note_assigned(L, p->assign, NULL, true);
     }
     for (int i = 0; i < out->means.n; i++) changes_put(L, out, out->means.v[i].slot, mean_of(L, &out->means.v[i]));
     arena_free(scratch);
 }
 
+/* A player without parameters is moved by no update; of one that has some, and is not moved, that is said (W400). */
+static bool never_moved(const Player *p) { return !p->params.n && !p->updated; }
+
 void pending_check(Lower *L)
 {
-    for (int i = 0; i < L->unowned.n; i++) {
+    for (int i = 0; i < L->assigned.n; i++) {
+        const __typeof__(*L->assigned.v) *k = &L->assigned.v[i];
         /* what the library keeps while others train has nothing to keep where they only measure */
-        if (L->committed.v[i] || in_library(L, L->unowned.v[i]->span)) continue;
-        Diag *d = diag_error(L->diags, L->unowned.v[i]->span, E408, "nothing takes this assignment up: no update's loss contains it");
-        diag_hint(d, "in a function, member or loss := takes effect when an update that contains it has been done; in the schedule it is a statement");
+        if (k->committed || in_library(L, k->at->span) || (k->owner && !never_moved(k->owner))) continue;
+        if (!k->owner) {
+            Diag *d = diag_error(L->diags, k->at->span, E408, "nothing takes this assignment up: no update's loss contains it");
+            diag_hint(d, "in a function, member or loss := takes effect when an update that contains it has been done; in the schedule it is a statement");
+        } else {
+            Diag *d = diag_error(L->diags, k->at->span, E408, "nothing takes this assignment up: it waits for an update of %s, which has no parameters to be moved", k->owner->name);
+            diag_hint(d, "in a def, with its state at the top level, it is part of each update whose loss contains it");
+        }
     }
 }

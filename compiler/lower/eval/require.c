@@ -234,21 +234,25 @@ Value *builtin_proper(Ctx *c, const Call *k)
 
 enum { DRAWS = 12 };
 
+/* Matrices of the kernel at n points, of which a matrix has room for MOST_SEEN. */
+enum { MOST_SEEN = 64 };
+typedef double Matrix[MOST_SEEN][MOST_SEEN];
+
 /* The least eigenvalue of a symmetric matrix, which is spoilt (Jacobi's rotations), and the largest in size. */
-static double least_eigenvalue(double a[DRAWS][DRAWS], double *largest)
+static double least_eigenvalue(Matrix a, int n, double *largest)
 {
     for (int sweep = 0; sweep < 30; sweep++)
-        for (int p = 0; p < DRAWS; p++)
-            for (int q = p + 1; q < DRAWS; q++) {
+        for (int p = 0; p < n; p++)
+            for (int q = p + 1; q < n; q++) {
                 if (a[p][q] == 0) continue;
                 double theta = (a[q][q] - a[p][p]) / (2 * a[p][q]), t = (theta < 0 ? -1 : 1) / (fabs(theta) + hypot(theta, 1));
                 double co = 1 / hypot(t, 1), si = t * co;
-                for (int i = 0; i < DRAWS; i++) {
+                for (int i = 0; i < n; i++) {
                     double x = a[i][p], y = a[i][q];
                     a[i][p] = co * x - si * y;
                     a[i][q] = si * x + co * y;
                 }
-                for (int i = 0; i < DRAWS; i++) {
+                for (int i = 0; i < n; i++) {
                     double x = a[p][i], y = a[q][i];
                     a[p][i] = co * x - si * y;
                     a[q][i] = si * x + co * y;
@@ -256,30 +260,65 @@ static double least_eigenvalue(double a[DRAWS][DRAWS], double *largest)
             }
     double least = a[0][0];
     *largest = 0;
-    for (int i = 0; i < DRAWS; i++) least = fmin(least, a[i][i]), *largest = fmax(*largest, fabs(a[i][i]));
+    for (int i = 0; i < n; i++) least = fmin(least, a[i][i]), *largest = fmax(*largest, fabs(a[i][i]));
     return least;
 }
 
-/* The kernel of each draw with each, row by row; NULL: it is not known now. */
-static double *gram(Ctx *c, const Call *k, Dist *p)
+/* Has it no eigenvalue below -shift? It has a triangular root with shift added to its diagonal, but for rounding (Cholesky). False: perhaps it has. */
+static bool is_above(Matrix a, int n, double shift)
+{
+    Matrix root;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j <= i; j++) {
+            double x = a[i][j] + (i == j ? shift : 0);
+            for (int k = 0; k < j; k++) x -= root[i][k] * root[j][k];
+            if (i == j && !(x > 0)) return false;
+            root[i][j] = i == j ? sqrt(x) : x / root[j][j];
+        }
+    return true;
+}
+
+/* Draws of p, or n points of such a shape: numbers that stand for draws. */
+typedef struct Points { Dist *p; IrType type; int n; int64_t each; const double *at; const char *said; } Points;
+
+/* The values x[i] and y[j]; false: a draw is not known now. */
+static bool both_points(Ctx *in, const Call *k, const Points *p, int one, int other, Value **x, Value **y, NowGiven given[2])
+{
+    IrType t = p->type;
+    if (p->at) {
+        t.axes = ir_one_axis(one);
+        given[0] = (NowGiven){fn_opaque(in, t), p->at};
+        t.axes = ir_one_axis(other);
+        given[1] = (NowGiven){fn_opaque(in, t), p->at};
+        *x = val_tensor(in->L, (IrVal *)given[0].v), *y = val_tensor(in->L, (IrVal *)given[1].v);
+    } else {
+        *x = dist_sample(in, p->p, NULL, k->at);
+        *y = val_bad(*x) ? *x : sample_stack(in, *x, in->axes, k->at);
+    }
+    in->axes = ir_axes_add(in->axes, other);
+    if (!p->at && !val_bad(*y)) *y = sample_rows(in, *y, other, k->at);
+    return !val_bad(*x) && !val_bad(*y);
+}
+
+/* The kernel of each point with each, row by row; NULL: it is not known now. */
+static double *gram(Ctx *c, const Call *k, const Points *p)
 {
     Lower *L = c->L;
     Trial t = trial_begin(L, true);
     Ctx in = *c;
     int n_axes = L->m->axes.n, n_slots = L->m->slots.n;
-    int one = ir_axis(L->m, "first", DRAWS), other = ir_axis(L->m, "second", DRAWS), draws = L->n_draws;
+    int one = ir_axis(L->m, "first", p->n), other = ir_axis(L->m, "second", p->n), draws = L->n_draws;
     double *out = NULL;
+    NowGiven given[2];
     in.axes = ir_one_axis(one);
     in.path = "";
-    Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : sample_stack(&in, x, in.axes, k->at);
-    in.axes = ir_axes_add(in.axes, other);
-    y = val_bad(y) ? y : sample_rows(&in, y, other, k->at);
-    Args args = {.n = 2, .v = {x, y}, .at = {k->at, k->at}};
-    Value *v = val_bad(y) ? y : as_settled(&in, apply(&in, k->v[0], &args, k->site, k->at), k->at);
-    IrVal *g = val_bad(v) || v->kind == V_RECORD ? NULL : as_real(&in, v, k->at);
+    Args args = {.n = 2, .at = {k->at, k->at}};
+    bool   both = both_points(&in, k, p, one, other, &args.v[0], &args.v[1], given);
+    Value *v = both ? as_settled(&in, apply(&in, k->v[0], &args, k->site, k->at), k->at) : NULL;
+    IrVal *g = !v || val_bad(v) || v->kind == V_RECORD ? NULL : as_real(&in, v, k->at);
     if (g && !g->type.rank && ir_axes_within(g->type.axes, in.axes)) {
         g = ir_spread(fn_builder(&in), g, ir_axes_minus(in.axes, g->type.axes));
-        if (!now_numbers(L, &g, 1, NULL, 0, NOW_FIRST, &out)) out = NULL;
+        if (!now_numbers(L, &g, 1, given, p->at ? 2 : 0, NOW_FIRST, &out)) out = NULL;
     }
     trial_end(L, &t);
     forget_axes(L->m, n_axes, n_slots);
@@ -287,45 +326,166 @@ static double *gram(Ctx *c, const Call *k, Dist *p)
     return out;
 }
 
-static void center(double a[DRAWS][DRAWS])
+static void center(Matrix a, int n)
 {
-    double row[DRAWS] = {0}, all = 0;
-    for (int i = 0; i < DRAWS; i++)
-        for (int j = 0; j < DRAWS; j++) row[i] += a[i][j] / DRAWS, all += a[i][j] / (DRAWS * DRAWS);
-    for (int i = 0; i < DRAWS; i++)
-        for (int j = 0; j < DRAWS; j++) a[i][j] += all - row[i] - row[j];
+    double row[MOST_SEEN] = {0}, all = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) row[i] += a[i][j] / n, all += a[i][j] / (n * n);
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) a[i][j] += all - row[i] - row[j];
 }
 
-static Value *seen_positive(Lower *L, const double *g, const char *from, bool centered)
+/* NULL: nothing is against it. */
+static const char *not_positive(Lower *L, const double *g, const Points *p, bool centered)
 {
-    double a[DRAWS][DRAWS], largest, rounding = 0;          /* of the kernel's own numbers, of which centering leaves a difference */
-    for (int i = 0; i < DRAWS; i++)
-        for (int j = 0; j < DRAWS; j++) {
-            double x = g[i * DRAWS + j], y = g[j * DRAWS + i];
-            if (!isfinite(x)) return holds(L);
+    Matrix a = {0};
+    int    n = p->n;
+    double largest, most = 0, rounding = 0;                 /* of the kernel's own numbers, of which centering leaves a difference */
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            double x = g[i * n + j], y = g[j * n + i];
+            if (!isfinite(x)) return NULL;
             if (fabs(x - y) > 1e-9 * (fabs(x) + fabs(y)))
-                return fails(L, strf(L, "of two draws of %s it is %s, and of the same two in the other order %s", from,
-                                     text_of(L, x), text_of(L, y)));
+                return strf(L, "of two %s it is %s, and of the same two in the other order %s", p->said, text_of(L, x), text_of(L, y));
             a[i][j] = x;
             rounding = fmax(rounding, 1e-12 * fabs(x));
         }
-    if (centered) center(a);
-    double least = least_eigenvalue(a, &largest);
-    if (least >= -1e-9 * largest - rounding) return holds(L);
-    return fails(L, strf(L, "over %d draws of %s there are weights w%s, of length 1, with which the sum of w[i] * w[j] * k(x[i], x[j]) is %s",
-                         DRAWS, from, centered ? " whose sum is 0" : "", text_of(L, least)));
+    if (centered) center(a, n);
+    for (int i = 0; i < n; i++) most = fmax(most, fabs(a[i][i]));
+    if (is_above(a, n, 1e-9 * most + rounding)) return NULL;        /* most is not above the largest */
+    double least = least_eigenvalue(a, n, &largest);
+    if (least >= -1e-9 * largest - rounding) return NULL;
+    return strf(L, "over %d %s there are weights w%s, of length 1, with which the sum of w[i] * w[j] * k(x[i], x[j]) is %s", n, p->said,
+                centered ? " whose sum is 0" : "", text_of(L, least));
+}
+
+/* ---- points around draws, in a lattice: what no dozen of draws shows, a kernel of the line that is none of the plane, shows where they are near and many */
+
+/* The numbers of a few draws, and what one is; NULL: they are no tensors of reals, or not known now. */
+static const double *numbers_of_draws(Ctx *c, const Call *k, Dist *p, IrType *type)
+{
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws;
+    double *out = NULL;
+    in.axes = ir_one_axis(ir_axis(L->m, "first", DRAWS));
+    in.path = "";
+    Value *x = dist_sample(&in, p, NULL, k->at);
+    bool   is = x->kind == V_TENSOR && ir_is_real(x->tensor.v->type.elem) && ir_axes_equal(x->tensor.v->type.axes, in.axes);
+    if (is) *type = x->tensor.v->type;
+    if (!is || !now_numbers(L, &x->tensor.v, 1, NULL, 0, NOW_FIRST, &out)) out = NULL;
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->n_draws = draws;
+    return out;
+}
+
+/* Directions from the first draw to others, each at right angles to those before, and the first one's length; how many there are. */
+static int directions(const double *x, int64_t each, int most, double *out, double *length)
+{
+    int n = 0;
+    for (int i = 1; i < DRAWS && n < most; i++) {
+        double *d = out + n * each, squares = 0;
+        for (int64_t e = 0; e < each; e++) d[e] = x[i * each + e] - x[e];
+        for (int k = 0; k < n; k++) {
+            double along = 0;
+            for (int64_t e = 0; e < each; e++) along += d[e] * out[k * each + e];
+            for (int64_t e = 0; e < each; e++) d[e] -= along * out[k * each + e];
+        }
+        for (int64_t e = 0; e < each; e++) squares += d[e] * d[e];
+        if (!n) *length = sqrt(squares);
+        if (!(sqrt(squares) > 1e-6 * *length)) continue;
+        for (int64_t e = 0; e < each; e++) d[e] /= sqrt(squares);
+        n++;
+    }
+    return n;
+}
+
+/* 8 by 8 points, or 4 by 4 by 4, so far apart. */
+static void lattice(const double *x, int64_t each, const double *along, int n_along, double step, double *out)
+{
+    int side = n_along == 3 ? 4 : n_along == 2 ? 8 : MOST_SEEN;
+    for (int i = 0; i < MOST_SEEN; i++)
+        for (int64_t e = 0; e < each; e++) {
+            double at = x[e];
+            for (int k = 0, rest = i; k < n_along; k++, rest /= side) at += step * (rest % side - (side - 1) / 2.0) * along[k * each + e];
+            out[i * each + e] = at;
+        }
+}
+
+static const char *not_positive_around(Ctx *c, const Call *k, Dist *p, bool centered)
+{
+    enum { MOST_NUMBERS = 64, STEPS = 20 };
+    Lower        *L = c->L;
+    Points        at = {.p = p, .n = MOST_SEEN, .said = strf(L, "points around draws of %s", dist_text(L, p))};
+    const double *x = numbers_of_draws(c, k, p, &at.type);
+    double        length = 0;
+    at.each = x ? ir_dims_size(&at.type) : 0;
+    if (at.each < 2 || at.each > MOST_NUMBERS) return NULL;
+    double *along = arena_array(L->work, double, 3 * at.each), *points = arena_array(L->work, double, MOST_SEEN * at.each);
+    int     most = directions(x, at.each, 3, along, &length);
+    at.at = points;
+    for (int n = 2; n <= most; n++)
+        for (int i = 0; i < STEPS; i++) {
+            lattice(x, at.each, along, n, length * pow(10, -(double)i / STEPS), points);
+            double     *g = gram(c, k, &at);
+            const char *why = g ? not_positive(L, g, &at, centered) : NULL;
+            if (why || !g) return why;
+        }
+    return NULL;
 }
 
 Value *builtin_positive_semidefinite(Ctx *c, const Call *k)
 {
     if (!callable(k->v[0])) return mistake(c, k, "positive_semidefinite", "a function of two samples", k->v[0]);
-    if (k->v[2] && k->v[2]->kind != V_BOOL) return mistake(c, k, "positive_semidefinite", "centered: true or false", k->v[2]);
+    for (int i = 2; i < 4; i++)
+        if (k->v[i] && k->v[i]->kind != V_BOOL) return mistake(c, k, "positive_semidefinite", i == 2 ? "centered: true or false" : "around: true or false", k->v[i]);
     const char *arity = wrong_arity(c->L, k->v[0], 2);
     if (arity) return fails(c->L, arity);
     Dist *p = as_dist(c, k->v[1], k->at);
     if (!p) return val_error(c->L);
-    double *g = c->L->guess ? NULL : gram(c, k, p);
-    return g ? seen_positive(c->L, g, dist_text(c->L, p), k->v[2] && k->v[2]->b) : holds(c->L);
+    if (c->L->guess) return holds(c->L);
+    bool        centered = k->v[2] && k->v[2]->b;
+    Points      drawn = {.p = p, .n = DRAWS, .said = strf(c->L, "draws of %s", dist_text(c->L, p))};
+    double     *g = gram(c, k, &drawn);
+    const char *why = g ? not_positive(c->L, g, &drawn, centered) : NULL;
+    if (g && !why && k->v[3] && k->v[3]->b) why = not_positive_around(c, k, p, centered);
+    return why ? fails(c->L, why) : holds(c->L);
+}
+
+/* ---- logits: what is a probability by how it is made is none ------------------------------------------------------- */
+
+static bool is_share(Ctx *c, Value *v, Span at)
+{
+    IrVal *t = v->kind == V_TENSOR || (v->kind == V_LIST && !val_static(v)) ? as_real(c, v, at) : NULL;
+    return t && watch_is_share(t);
+}
+
+/* f of a draw of p. */
+static bool gives_share(Ctx *c, const Call *k, Dist *p)
+{
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
+    in.axes = ir_one_axis(ir_axis(L->m, "first", 1));
+    in.path = "";
+    Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
+    bool share = !val_bad(y) && is_share(&in, y, k->at);
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->n_draws = draws;
+    L->pendings.n = pendings;
+    L->n_evals = evals;
+    return share;
+}
+
+Value *builtin_no_share(Ctx *c, const Call *k)
+{
+    Dist *p = k->v[1] && callable(k->v[0]) && !c->L->guess ? as_dist(c, k->v[1], k->at) : NULL;
+    bool share = p ? gives_share(c, k, p) : !k->v[1] && is_share(c, k->v[0], k->at);
+    return share ? fails(c->L, "it is from 0 to 1, whatever is drawn and learned") : holds(c->L);
 }
 
 /* ---- bijectors ---------------------------------------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ static Range range_product(Range a, Range b)
 static Range range_map(IrOp op, Range a)
 {
     switch (op) {
-    case IR_exp: return (Range){ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
+    case IR_exp: return (Range){a.least >= 0 ? 1 : ABOVE, a.most <= 0 ? 1 : HUGE_VAL};
     case IR_expm1: return (Range){a.least >= 0 ? 0 : -1, a.most <= 0 ? 0 : HUGE_VAL};
     case IR_log: return (Range){a.least >= 1 ? 0 : -HUGE_VAL, a.least >= 0 && a.most <= 1 ? 0 : HUGE_VAL};
     case IR_log1p: return (Range){a.least >= 0 ? 0 : -HUGE_VAL, a.least >= -1 && a.most <= 0 ? 0 : HUGE_VAL};
@@ -69,6 +69,22 @@ static Range range_joined(const IrNode *n, int from, int depth)
     return r;
 }
 
+/* Is b the sum of the elements of a, for each of them? Of numbers that are not below 0 the share of each in it is at most 1. */
+static bool is_sum_of(const IrVal *b, const IrVal *a)
+{
+    const IrNode *n = b->def;
+    while (n && (n->op == IR_broadcast || n->op == IR_reshape || n->op == IR_spread)) n = n->arg[0]->def;
+    return n && n->op == IR_sum && n->arg[0] == a;
+}
+
+static Range range_quotient(const IrNode *n, Range a, Range b)
+{
+    if (!a.least && !a.most) return a;
+    if (b.least < 0) return any;
+    if (a.least >= 0) return (Range){a.least > 0 ? ABOVE : 0, is_sum_of(n->arg[1], n->arg[0]) || (a.most <= 1 && b.least >= 1) ? 1 : HUGE_VAL};
+    return a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
+}
+
 static Range range_two(const IrNode *n, int depth)
 {
     Range a = range_of(n->arg[0], depth), b = range_of(n->arg[1], depth);
@@ -76,10 +92,7 @@ static Range range_two(const IrNode *n, int depth)
     case IR_add: return range_sum(a, b);
     case IR_sub: return range_sum(a, (Range){-b.most, -b.least});
     case IR_mul: return n->arg[0] == n->arg[1] ? (Range){0, HUGE_VAL} : range_product(a, b);
-    case IR_div:
-        if (!a.least && !a.most) return a;
-        if (b.least < 0) return any;
-        return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, HUGE_VAL} : a.most <= 0 ? (Range){-HUGE_VAL, a.most < 0 ? -ABOVE : 0} : any;
+    case IR_div: return range_quotient(n, a, b);
     case IR_pow: return a.least >= 0 ? (Range){a.least > 0 ? ABOVE : 0, a.most <= 1 && b.least >= 0 ? 1 : HUGE_VAL} : any;
     case IR_max: return (Range){fmax(a.least, b.least), fmax(a.most, b.most)};
     case IR_min: return (Range){fmin(a.least, b.least), fmin(a.most, b.most)};
@@ -124,6 +137,7 @@ static Range range_of(const IrVal *v, int depth)
     case IR_reduce_max: case IR_reverse: case IR_stop: return range_joined(n, 0, depth - 1);
     case IR_select: return range_joined(n, 1, depth - 1);
     case IR_gather: return range_of(n->arg[0], depth - 1);
+    case IR_pad: return range_join(range_of(n->arg[0], depth - 1), (Range){n->attr->value, n->attr->value});
     case IR_sum: case IR_cumsum: {
         Range a = range_of(n->arg[0], depth - 1);
         return range_cut(v, (Range){a.least > 0 ? ABOVE : a.least >= 0 ? 0 : -HUGE_VAL, a.most <= 0 ? 0 : HUGE_VAL});
@@ -271,9 +285,17 @@ static bool is_fixed(const IrVal *v, int *left)
     return true;
 }
 
+enum { MOST_ROWS = 64 };
+
+bool watch_is_share(const IrVal *v)
+{
+    int   left = MOST_ROWS;
+    Range r = range_of(v, DEEP_SIGN);
+    return r.least >= 0 && r.most <= 1 && r.least < r.most && !is_fixed(v, &left);
+}
+
 static bool fails_now(Ctx *c, IrVal *cond)
 {
-    enum { MOST_ROWS = 64 };
     int     left = MOST_ROWS;
     double *x;
     if (!is_fixed(cond, &left) || !now_numbers(c->L, &cond, 1, NULL, 0, NOW_FIXED, &x)) return false;

@@ -23,5 +23,8 @@ void watch_rounds(Ctx *c, int from, const IrNode *loop, int at);
 /* 1: no element of it is below 0, whatever the program computes, were no number nan; -1: none is above; 0: neither is known. strict: none is 0, either. */
 int  watch_sign(const IrVal *v, bool strict);
 
+/* Is every element known to be from 0 to 1, whatever the program computes? Not of numbers that it says itself. */
+bool watch_is_share(const IrVal *v);
+
 /* Is every element known to be 0? */
 bool watch_is_zero(const IrVal *v);

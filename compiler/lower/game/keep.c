@@ -6,6 +6,7 @@
 #include "compiler/lower/eval/target.h"
 #include "compiler/lower/eval/watch.h"
 #include "compiler/lower/game/schedule.h"
+#include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
@@ -261,6 +262,7 @@ void sched_let(Ctx *c, const Ast *s, Nodes *to)
         part_drop(L);
         return;
     }
+    if (L->told) told_measure(c, s->let.value);
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, s->span);          /* also for what a function or distribution takes along */
     if (any) sched_line(c, p, "let", name, s->span);

@@ -158,6 +158,10 @@ static void unmoved_player(const Lower *L, const Player *p, int reader)
         Diag *d = diag_warning(L->diags, p->at, W400, p->tried ? "%s is part of a loss, and moves in what is looked ahead at alone: nothing of that is kept" :
                                "%s is part of a loss, and nothing updates it", p->name);
         diag_note(d, L->lines.v[reader].at, "this update depends on it");
+    } else if (p->averaged.file) {
+        Diag *d = diag_warning(L->diags, p->averaged, W400, "%s is averaged into another player, and nothing updates it", p->name);
+        diag_note(d, p->at, "its parameters stay as they begin");
+        diag_hint(d, "average A into B moves B towards A: the mean stands behind into");
     } else if (L->o.advice && L->lines.n)
         diag_advice(L->diags, p->at, DIAG_NO_CODE, "no update moves %s: its parameters stay as they begin", p->name);
 }

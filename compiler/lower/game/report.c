@@ -59,7 +59,7 @@ void sched_report(Ctx *c, const Ast *s, Nodes *to)
     Ctx inner = *c;
     inner.block = NULL;
     IrVal *v = report_number(&inner, s);
-    if (v && L->told) told_report(&inner, s->report.value);
+    if (v && L->told) told_measure(&inner, s->report.value);
     if (v) {
         int slot = ir_find_slot(L->m, path);
         if (slot < 0) {

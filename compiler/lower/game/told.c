@@ -475,25 +475,135 @@ static const char *drawn_from(Lower *L, int i)
     return one ? L->drawn.v[first].of : some ? text_str(&t) : NULL;
 }
 
-/* At draws of one distribution: the one sign of the derivatives by what the net gives wherever it is asked there; 0: they differ, or one is not known. */
-static int sign_at(Lower *L, const Player *net, const char *part, const char *of, IrVal *const *g)
+/* Of a derivative: its sign at all values, or at those that were tried; 0: why it has none. */
+typedef struct Way { int sign; bool some; const char *seen, *why; } Way;
+
+enum { TRIED = 64 };                                      /* of round numbers, where losses bend, only the ends */
+
+static bool has_domain(IrOp op) { return op == IR_log || op == IR_log1p || op == IR_sqrt || op == IR_pow; }
+
+static bool any_arg(const IrNode *n, const bool *of)
 {
-    int sign = 2;
-    for (int i = 0; i < L->answers.n; i++) {
-        const char *other = g[i] && L->answers.v[i].net == net && !strcmp(L->answers.v[i].part, part) ? drawn_from(L, i) : NULL;
-        if (!other || strcmp(other, of)) continue;
-        int s = watch_sign(g[i], g[i]->type.rank > 0);     /* of a tensor's elements some may count for nothing */
-        sign = sign == 2 || sign == s ? s : 0;
-    }
-    return sign;
+    for (int i = 0; i < n->n_args; i++)
+        if (of[n->arg[i]->id]) return true;
+    return false;
 }
 
-/* What is said of the net there; anew where nothing is yet. */
+typedef ARRAY(IrVal *) Values;
+
+/* g, and what must be finite where it is said of y: logarithms and powers of the answer on the way to y, whose slopes go on where they end. */
+static Values with_ends(Lower *L, const Answer *a, IrVal *y, IrVal *g)
+{
+    Values out = {0};
+    bool  *of_answer = arena_array(L->work, bool, L->m->next_id + 1), *of_loss = arena_array(L->work, bool, L->m->next_id + 1);
+    array_push(L->work, &out, g);
+    of_answer[a->v->id] = of_loss[y->id] = true;
+    for (const IrNode *n = a->v->def ? a->v->def->next : NULL; n; n = n->next)
+        for (int i = 0; any_arg(n, of_answer) && i < n->n_results; i++) of_answer[n->result[i].id] = true;
+    for (IrNode *n = y->def; n && n != a->v->def; n = n->prev) {
+        bool used = false;
+        for (int i = 0; i < n->n_results; i++) used = used || of_loss[n->result[i].id];
+        for (int i = 0; used && i < n->n_args; i++) of_loss[n->arg[i]->id] = true;
+        if (used && has_domain(n->op) && of_answer[n->result->id]) array_push(L->work, &out, n->result);
+    }
+    return out;
+}
+
+static bool all_finite(Lower *L, const Values *v, double *const *out)
+{
+    for (int i = 0; i < v->n; i++)
+        for (int64_t k = 0; k < now_size(L, v->v[i]); k++)
+            if (!isfinite(out[i][k])) return false;
+    return true;
+}
+
+/* The derivative at TRIED values of the net from -far to far, where it hangs on nothing else; false: it does, or something is not finite at one of them. */
+static bool slopes_of_values(Lower *L, const Answer *a, const Values *v, double far, double *x, double *y)
+{
+    int64_t n = now_size(L, a->v);
+    if (a->v->type.rank || n < 1 || now_size(L, v->v[0]) != n) return false;
+    double *given = arena_array(L->work, double, n + 1), **out = arena_array(L->work, double *, v->n + 1);
+    for (int64_t from = 0; from < TRIED; from += n) {
+        for (int64_t i = 0; i < n; i++) given[i] = rint(100 * far * (2.0 * (double)((from + i) % TRIED) / (TRIED - 1) - 1)) / 100;
+        if (!now_numbers(L, v->v, v->n, &(NowGiven){a->v, given}, 1, NOW_FIXED, out) || !all_finite(L, v, out)) return false;
+        for (int64_t i = 0; i < n && from + i < TRIED; i++) x[from + i] = given[i], y[from + i] = out[0][i];
+    }
+    return true;
+}
+
+/* Both signs among the slopes, or one. What is small beside the others may be what rounding has left. */
+static Way way_of_slopes(Lower *L, const double *x, const double *y, double far)
+{
+    double most = 0;
+    int    up = -1, down = -1;
+    bool   small[2] = {false, false};
+    for (int i = 0; i < TRIED; i++) most = fmax(most, fabs(y[i]));
+    for (int i = 0; i < TRIED; i++) {
+        if (y[i] > 1e-9 * most) up = up < 0 || y[i] > y[up] ? i : up;
+        else if (y[i] < -1e-9 * most) down = down < 0 || y[i] < y[down] ? i : down;
+        else if (y[i]) small[y[i] < 0] = true;
+    }
+    if (up >= 0 && down >= 0) return (Way){.why = strf(L, "is not the same for all its values: the loss grows with it where it is %g, and falls where it is %g", x[up], x[down])};
+    if (up < 0 && down < 0) return (Way){0};
+    if (small[up >= 0]) return (Way){0};
+    return (Way){.sign = up >= 0 ? 1 : -1, .seen = strf(L, "%d values of it from %g to %g", TRIED, -far, far)};
+}
+
+/* Added to y: the slopes of a draw's share, of which a mean over n has n. */
+static bool add_slopes(Lower *L, const Answer *a, IrVal *loss, IrVal *g, double far, double *x, double *y)
+{
+    double one[TRIED];
+    Values v = with_ends(L, a, loss, g);
+    if (!slopes_of_values(L, a, &v, far, x, one)) return false;
+    for (int i = 0; i < TRIED; i++) y[i] += one[i] * (double)now_size(L, a->v);
+    return true;
+}
+
+static bool is_asked_there(Lower *L, int i, const Player *net, const char *part, const char *of, IrVal *const *g)
+{
+    const Answer *a = &L->answers.v[i];
+    const char   *other = g[i] && a->net == net && !strcmp(a->part, part) ? drawn_from(L, i) : NULL;
+    return other && !strcmp(other, of);
+}
+
+/* Of one value of the net, wherever the loss asks it there: exp(exp(8)) is infinite, so it may be tried nearer by. */
+static Way way_seen(Lower *L, const Player *net, const char *part, const char *of, IrVal *loss, IrVal *const *g)
+{
+    for (double far = 8; far >= 2; far /= 2) {
+        double x[TRIED], y[TRIED] = {0};
+        bool   all = true;
+        for (int i = 0; all && i < L->answers.n; i++)
+            if (is_asked_there(L, i, net, part, of, g)) all = add_slopes(L, &L->answers.v[i], loss, g[i], far, x, y);
+        if (all) return way_of_slopes(L, x, y, far);
+    }
+    return (Way){0};
+}
+
+/* At draws of one distribution, by all that the net gives there. */
+static Way way_at(Lower *L, const Player *net, const char *part, const char *of, IrVal *loss, IrVal *const *g)
+{
+    int  sign = 2;                                          /* the one of all, whatever is computed; 0: they have none */
+    bool some = false;
+    for (int i = 0; i < L->answers.n; i++) {
+        if (!is_asked_there(L, i, net, part, of, g)) continue;
+        int strict = g[i]->type.rank ? watch_sign(g[i], true) : 1, s = watch_sign(g[i], false);       /* of a tensor's elements some may count for nothing */
+        some = some || !strict;
+        sign = sign == 2 || sign == s ? s : 0;
+    }
+    return sign ? (Way){.sign = sign, .some = some} : way_seen(L, net, part, of, loss, g);
+}
+
+/* What is said of the net there; NULL: nothing is yet. */
 static GamePush *push_at(GameMove *m, const char *net, const char *part, const char *draws)
 {
     for (int i = 0; i < m->n_push; i++)
         if (!strcmp(m->push[i].net, net) && !strcmp(m->push[i].part, part) && !strcmp(m->push[i].draws, draws)) return &m->push[i];
-    m->push[m->n_push] = (GamePush){.net = net, .part = part, .draws = draws, .way = 2};
+    return NULL;
+}
+
+static GamePush *push_new(GameMove *m, const char *net, const char *part, const char *draws, Way way, int sign)
+{
+    m->push[m->n_push] = (GamePush){.net = net, .part = part, .draws = draws, .way = sign * way.sign, .some = way.some, .seen = way.seen, .why = way.why};
     return &m->push[m->n_push++];
 }
 
@@ -520,11 +630,59 @@ static bool is_asked_of_more(Lower *L, int i, IrVal *const *g, const uint64_t *m
     return false;
 }
 
+/* ---- what stabilising a loss brings -------------------------------------------------------------------------------------------------- */
+
+static const double logits[GAME_LOGITS] = {-88, -40, -16, -8, -1, 0, 1, 8, 16, 40, 88};
+
+/* Added to y: g at these values of the answer, times how many there are; false: it hangs on more. */
+static bool add_digits(Lower *L, const Answer *a, IrVal *g, bool wide, double *y)
+{
+    int64_t n = now_size(L, a->v);
+    if (a->v->type.rank || n < 1 || now_size(L, g) != n) return false;
+    double *given = arena_array(L->work, double, n + 1), *out;
+    for (int64_t from = 0; from < GAME_LOGITS; from += n) {
+        for (int64_t i = 0; i < n; i++) given[i] = logits[(from + i) % GAME_LOGITS];
+        NowGiven k = {a->v, given};
+        if (!(wide ? now_numbers(L, &g, 1, &k, 1, NOW_FIXED, &out) : now_as_it_is(L, g, &k, &out))) return false;
+        for (int64_t i = 0; i < n && from + i < GAME_LOGITS; i++) y[from + i] += out[i] * (double)n;
+    }
+    return true;
+}
+
+/* Of all terms that the net's value there stands in. */
+static bool digits_of(Lower *L, const GameDigits *d, const Player *net, IrVal *const *g, bool wide, double *y)
+{
+    for (int i = 0; i < L->answers.n; i++)
+        if (is_asked_there(L, i, net, d->part, d->draws, g) && !add_digits(L, &L->answers.v[i], g[i], wide, y)) return false;
+    return true;
+}
+
+static bool has_digits(const GameMove *m, const Answer *a, const char *of)
+{
+    for (int i = 0; i < m->n_digits; i++)
+        if (!strcmp(m->digits[i].net, a->net->name) && !strcmp(m->digits[i].part, a->part) && !strcmp(m->digits[i].draws, of)) return true;
+    return false;
+}
+
+/* written, here: the derivatives by the answers of the loss as it is written, and as it is computed. */
+static void tell_digits(Lower *L, IrVal *const *written, IrVal *const *here, GameMove *m)
+{
+    m->digits = arena_array(L->a, GameDigits, L->answers.n + 1);
+    for (int i = 0; i < L->answers.n; i++) {
+        const Answer *a = &L->answers.v[i];
+        const char   *of = written[i] && here[i] ? drawn_from(L, i) : NULL;
+        if (!of || has_digits(m, a, of)) continue;
+        GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of)};
+        memcpy(d.at, logits, sizeof logits);
+        if (digits_of(L, &d, a->net, written, false, d.written) && digits_of(L, &d, a->net, written, true, d.wide) && digits_of(L, &d, a->net, here, false, d.here)) m->digits[m->n_digits++] = d;
+    }
+}
+
 static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_who, GameMove *m)
 {
     Lower *L = c->L;
     int    n = L->answers.n;
-    IrVal **w = arena_array(L->work, IrVal *, n + 1), **g = arena_array(L->work, IrVal *, n + 1);
+    IrVal **w = arena_array(L->work, IrVal *, n + 1), **g = arena_array(L->work, IrVal *, n + 1), **written = arena_array(L->work, IrVal *, n + 1);
     m->push = arena_array(L->a, GamePush, n + 1);
     for (int i = 0; i < n; i++) w[i] = L->answers.v[i].v;
     GradReport report;
@@ -533,14 +691,17 @@ static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_wh
     uint64_t *moved = arena_array(L->work, uint64_t, n + 1);
     for (int i = 0; i < n; i++)
         if (g[i] && watch_is_zero(g[i])) g[i] = NULL;
+        else if (g[i]) g[i] = before_grad(c, g[i], w, n, true);
+    if (grad_reverse(fn_builder(c), &y, NULL, 1, w, n, written, &report)) tell_digits(L, written, g, m);
     for (int i = 0; i < n; i++) moved[i] = g[i] ? moved_through(c, i, who, n_who) : 0;
     for (int i = 0; i < n; i++) {
         const Player *net = L->answers.v[i].net;
         const char   *of = g[i] ? drawn_from(L, i) : NULL;
         if (!of) continue;
-        GamePush *p = push_at(m, net->name, L->answers.v[i].part, arena_str(L->a, of));
-        if (p->way == 2) p->way = -sign * sign_at(L, net, p->part, of, g);
-        if (!is_moved(who, n_who, net) && is_asked_of_more(L, i, g, moved)) p->way = 0;
+        const char *part = L->answers.v[i].part;
+        GamePush   *p = push_at(m, net->name, part, of);
+        if (!p) p = push_new(m, net->name, part, arena_str(L->a, of), way_at(L, net, part, of, y, g), -sign);
+        if (!is_moved(who, n_who, net) && is_asked_of_more(L, i, g, moved)) p->way = 0, p->why = strf(L, "is not known, as %s is asked of something else that moves with them, too", net->name);
         p->many = p->many || g[i]->type.rank;
         p->moved = p->moved || moved[i];
     }
@@ -742,12 +903,23 @@ static void tell_said(void *user, const Ast *e)
 
 /* ---- the door ------------------------------------------------------------------------------------------------------------------ */
 
+/* Those that the file declares, in the body of a function that is called. */
+static void tell_declared(void *user, const Ast *e)
+{
+    Ctx         *c = user;
+    const Bound *b = e->kind == AST_NAME ? names_use(c->L->names, e) : NULL;
+    if (b && b->node->kind == AST_COMPARE && !b->body) tell_compare(c, scope_find(c, e, false)->compare, e);
+    ast_each_child(e, tell_declared, user);
+}
+
 /* Comparisons of which the loss is written. */
 static void tell_compares(void *user, const Ast *e)
 {
-    Ctx   *c = user;
-    Value *v = e->kind == AST_NAME ? scope_find(c, e, false) : NULL;
+    Ctx         *c = user;
+    const Value *v = e->kind == AST_NAME ? scope_find(c, e, true) : NULL;
+    const Ast   *d = v && v->kind == V_FUNCTION && v->fn.kind == F_CLOSURE ? v->fn.closure->def : NULL;
     if (v && v->kind == V_COMPARE) tell_compare(c, v->compare, e);
+    if (d && d->kind == AST_DEFINE && d->define.body) tell_declared(c, d->define.body);
     ast_each_child(e, tell_compares, user);
 }
 
@@ -775,7 +947,7 @@ void told_move(Ctx *c, const Ast *s, const char *together, Player *const *who, i
     tell_compares(c, e);
 }
 
-void told_report(Ctx *c, const Ast *value)
+void told_measure(Ctx *c, const Ast *value)
 {
     tell_compares(c, value);
 }

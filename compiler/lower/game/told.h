@@ -8,8 +8,8 @@ Told *told_new(Lower *L);
 /* An update of these players, before anything of it is set. y: its loss, as lowered; NULL: it goes along a direction. estimate: what kind the loss is of, or NULL. */
 void  told_move(Ctx *c, const Ast *update, const char *together, Player *const *who, int n_who, IrVal *y, const char *estimate);
 
-/* A report of that: of which comparisons it is. */
-void  told_report(Ctx *c, const Ast *value);
+/* A report or let of that: of which comparisons it is. */
+void  told_measure(Ctx *c, const Ast *value);
 
 /* A statement that asks while the program runs: `if` its condition, `repeat` how often. */
 void  told_asked(Ctx *c, Span statement, const Ast *e);

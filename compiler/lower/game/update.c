@@ -113,7 +113,9 @@ static IrVal *loss_value(Ctx *c, const Ast *e, const char **estimate)
         return NULL;
     }
     if (y->type.rank) {
-        diag_error(c->L->diags, e->span, E401, "a loss is one number, and this is %s", type_text(c->L, &y->type));
+        Diag *d = diag_error(c->L->diags, e->span, E401, "a loss is one number, and this is %s", type_text(c->L, &y->type));
+        if (y->type.rank == 1 && y->type.dim[0] == 1) diag_hint(d, "scalar(v) is the number of a real[1]: a critic ends in Dense(1) |> scalar");
+        else diag_hint(d, "sum and mean make one number of it; what a comparison takes as a critic gives one for an example");
         return NULL;
     }
     return y;
@@ -145,7 +147,7 @@ static void no_dependence(Ctx *c, const Ast *e, Player *p, const IrNode *cut)
                                "this loss does not depend on %s, so the update cannot move it", p->name);
     if (!cut) hint_of_sides(c, d, e, p);
     if (cut) {
-        diag_note(d, span_of_node(c->L, cut), "the path is cut here: %s has no derivative", ir_op_info[cut->op].name);
+        diag_note(d, span_of_node(c->L, cut), "the path is cut here: %s has no derivative", word_of_node(c->L, cut));
         diag_hint(d, "a relaxation that can be differentiated takes the place of what is cut");
     }
 }
@@ -726,6 +728,7 @@ void sched_blend(Ctx *c, const Ast *source, const Ast *target, const Ast *decay,
     blend(c, from, into, decay, at);
     array_push(L->a, &p->players, into->name);
     into->updated = true;
+    if (decay && !from->averaged.file) from->averaged = at;
     part_end(L);
     sched_call(c, to, p, GAN_CALL, NULL, at);
     sched_line(c, p, word, into->name, at);

@@ -1,0 +1,110 @@
+/* ahead.c - what a product asks for while it multiplies: lines of shared memory that the kernels after it touch first.
+ *
+ * A step's kernels go over one panel before the next. Large products keep the units busy that multiply and leave those idle that bring lines; the
+ * element-wise kernels between them do the reverse, and wait wherever their numbers lie in no cache near the core: what an earlier step left,
+ * and what is written for a later one. So each product is told which panels those are, and asks for one line a turn. Start at kernel_ahead(). */
+#include "compiler/kernel/internal.h"
+
+enum {
+    LINE = 64,                                              /* bytes */
+    LEAST_TURNS = 64,                                       /* of a product's chain */
+    LEAST_ROWS = 32,                                        /* of its result: a few tiles */
+    LEAST_LINES = 16,                                       /* of a panel */
+    NEAR = 1 << 18,                                         /* bytes touched since: it is still in the second cache */
+    MOST = 8                                                /* values a product asks for */
+};
+
+typedef struct Last { const KMem *mem; double at; } Last;
+
+typedef struct Asking {
+    KPlan   *p;
+    const KStep *step;
+    KKernel *product;                                       /* the last one before the kernel at hand; or NULL */
+    const KKernel *k;                                       /* the kernel at hand */
+    bool     next;                                          /* it stands at the panel after the product's */
+    double   bytes;                                         /* touched so far, a panel of everything */
+    ARRAY(Last) met;
+    Arena   *scratch;
+} Asking;
+
+static bool asks(const KKernel *k)
+{
+    const IrNode *n = k->kind == K_DOT && !k->split ? k->nodes.v[0] : NULL;
+    if (!n || n->op != IR_dot || n->attr->contract.n != 1 || n->attr->batch.n) return false;
+    int64_t turns = n->arg[0]->type.dim[n->attr->contract.a[0]];
+    const IrType *t = &n->result[0].type;
+    return t->axes.n == 1 && t->rank == 1 && turns >= LEAST_TURNS && t->dim[0] >= LEAST_ROWS;
+}
+
+static int64_t panels(const Asking *a) { return (a->step->extent + K_LANES - 1) / K_LANES; }
+
+/* Of a product over samples: [block of 16 columns][all samples][16 columns]. */
+static bool is_columns(const Asking *a, const KMem *m) { return m == a->k->mem && a->k->kind == K_TRANSPOSE && m->place == K_FRAME; }
+
+static int64_t panel_bytes(const Asking *a, const KTouch *t)
+{
+    if (!t->mem) return ir_dims_size(&a->p->m->slots.v[t->slot].type) * (int64_t)ir_elem_bytes(a->p->m->slots.v[t->slot].type.elem);
+    if (is_columns(a, t->mem)) return t->mem->bytes / panels(a);
+    return t->mem->tile >= 0 && t->mem->panel ? t->mem->panel * (int64_t)ir_elem_bytes(t->mem->elem) : t->mem->bytes;
+}
+
+/* Shared memory with panels one behind the other, of full lines; or columns. */
+static bool lines_of(const Asking *a, const KTouch *t, KAhead *out)
+{
+    const KMem *m = t->mem;
+    IrElem  elem = a->product->nodes.v[0]->result[0].type.elem;
+    int64_t lines = panel_bytes(a, t) / LINE, block = K_LANES * K_LANES * (int64_t)ir_elem_bytes(elem) / LINE;
+    bool    columns = is_columns(a, m);
+    if (m->place != K_FRAME || m->n_iter || lines < LEAST_LINES || panel_bytes(a, t) % LINE) return false;
+    *out = columns ? (KAhead){m, lines, block, panels(a) * block, a->next} : (KAhead){m, lines, lines, block, a->next};
+    return columns ? m->elem == elem : m->panel && m->tile == a->k->lane_axis;
+}
+
+static void see(void *self, const KTouch *t)
+{
+    Asking *a = self;
+    if (!t->mem && t->slot < 0) return;
+    Last *l = NULL;
+    for (int i = 0; i < a->met.n && t->mem; i++)
+        if (a->met.v[i].mem == t->mem) l = &a->met.v[i];
+    bool near = l && a->bytes - l->at < NEAR;
+    if (!near) a->bytes += (double)panel_bytes(a, t);
+    if (!t->mem) return;
+    if (l) l->at = a->bytes;
+    else array_push(a->scratch, &a->met, ((Last){t->mem, a->bytes}));
+    KAhead lines;
+    if (near || !a->product || a->product->ahead.n == MOST || !lines_of(a, t, &lines)) return;
+    plan_did(a->p, PLAN_ahead, true);
+    array_push(a->p->arena, &a->product->ahead, lines);
+}
+
+/* What comes before the first product is asked for by the last one, of the next panel. */
+static void of_step(KPlan *p, const KStep *s)
+{
+    Asking a = {.p = p, .step = s, .scratch = arena_new()};
+    int first = -1;
+    for (int i = 0; i < s->panel.n; i++) {
+        a.k = s->panel.v[i];
+        kernel_touches(p, a.k, see, &a);
+        if (!asks(a.k)) continue;
+        a.product = s->panel.v[i];
+        first = first < 0 ? i : first;
+    }
+    a.next = true;
+    a.met.n = 0;
+    for (int i = 0; i <= first; i++) {
+        a.k = s->panel.v[i];
+        kernel_touches(p, a.k, see, &a);
+    }
+    arena_free(a.scratch);
+}
+
+void kernel_ahead(KPlan *p, const KBlock *b)
+{
+    for (int i = 0; i < b->steps.n; i++) {
+        const KStep *s = b->steps.v[i];
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) kernel_ahead(p, s->body[k]);
+        if (s->kind == K_TILED && !s->by_kernels) of_step(p, s);
+    }
+}
