@@ -105,7 +105,8 @@ static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)
 }
 
 /* Of n shards or units; the same each time, so what a thread has written there it reads without waiting. */
-static Part part_of(const Walk *w, int64_t n) { return (Part){n * w->thread / w->threads, n * (w->thread + 1) / w->threads}; }
+static Part part_of_thread(const Walk *w, int64_t n, int thread) { return (Part){n * thread / w->threads, n * (thread + 1) / w->threads}; }
+static Part part_of(const Walk *w, int64_t n) { return part_of_thread(w, n, w->thread); }
 
 static void run_tiled(const Walk *w, const CodeStep *s)
 {
@@ -114,12 +115,15 @@ static void run_tiled(const Walk *w, const CodeStep *s)
     for (int64_t i = p.lo; i < p.hi && !interrupt_gives_up(); i++) run_shard(w, s, i);
 }
 
+/* Where parts are not equal, the larger ones are another thread's each time. */
 static void run_uniform(const Walk *w, const CodeStep *s)
 {
+    int uneven = 0;
     for (int i = 0; i < s->panel.n; i++) {
         const CodeCall *k = &w->code->call[s->panel.first + i];
         if (!k->split && i % w->threads != w->thread) continue;
-        Part p = k->split ? part_of(w, k->units) : (Part){0, k->units};
+        Part p = k->split ? part_of_thread(w, k->units, (w->thread + uneven) % w->threads) : (Part){0, k->units};
+        uneven += k->split && k->units % w->threads;
         if (p.lo < p.hi && !interrupt_gives_up()) call(w, k, p.lo, p.hi, 0, 0);
     }
 }

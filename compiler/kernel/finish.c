@@ -38,38 +38,52 @@ static bool is_window(const IrNode *n, int side, int dim)
     return false;
 }
 
+static int matrix_side(const KKernel *dot) { return ir_axes_has(dot->nodes.v[0]->arg[0]->type.axes, dot->lane_axis); }
+static int contracted(const IrNode *n, int side) { return side ? n->attr->contract.b[0] : n->attr->contract.a[0]; }
+
 /* Of a matrix with one free dim, that. */
 static int pack_row(const IrNode *n, int side)
 {
-    int k = side ? n->attr->contract.b[0] : n->attr->contract.a[0], row = 0;
+    int k = contracted(n, side), row = 0;
     while (row == k || is_window(n, side, row)) row++;
     return row;
 }
 
-/* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a
- * block of rows fall into a few sets. So do the rows of a tile when they lie a power of two apart, or a multiple of one. Worth a copy when enough panels follow,
- * and the lines are more than half of what the sets hold. */
+/* The matrix of a DOT whose rows lie across memory: each step along k meets another line of the cache, and the lines of a block of rows fall into a few sets.
+ * More than half of what the sets hold? */
+enum { SETS = 4096, WAYS = 8 };                             /* bytes from a line of a set to the next, in caches near the core; lines of a set */
+
+static bool lies_across(const IrNode *n, int side, const KView *w)
+{
+    const IrType *t = &n->arg[side]->type;
+    int k = contracted(n, side), row = pack_row(n, side);
+    int64_t far = n->attr->n_windows ? K_LANES * K_LANES : K_LANES;
+    bool crowded = n->attr->n_windows || t->dim[k] * w->dim[k] * (int64_t)ir_elem_bytes(t->elem) > WAYS / 2 * SETS;
+    return w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4 && crowded;
+}
+
+/* Of a tile's rows, if they lie a power of two apart, or a multiple of one, all lines fall into one set. */
+static bool lies_in_one_set(const IrNode *n, int side, const KView *w)
+{
+    const IrType *t = &n->arg[side]->type;
+    int k = contracted(n, side), row = pack_row(n, side);
+    return !n->attr->n_windows && w->dim[k] == 1 && w->dim[row] * (int64_t)ir_elem_bytes(t->elem) % SETS == 0 && t->dim[row] >= K_LANES;
+}
+
+static bool is_matrix(const IrNode *n, int side) { return n->attr->contract.n == 1 && !n->attr->batch.n && n->arg[side]->type.rank == 2 + n->attr->n_windows; }
+
+/* A copy is worth it when enough panels follow. */
 static bool worth_packing(const IrNode *n, int side, const KView *w, int64_t extent)
 {
-    enum { SETS = 4096, WAYS = 8 };                         /* bytes from a line of a set to the next, in caches near the core; lines of a set */
-    const IrAttrs *a = n->attr;
-    const IrType *t = &n->arg[side]->type;
-    if (a->contract.n != 1 || a->batch.n || t->rank != 2 + a->n_windows) return false;
-    int k = side ? a->contract.b[0] : a->contract.a[0], row = pack_row(n, side);
-    for (int i = 0; i < a->n_windows; i++) extent *= n->result[0].type.dim[i];      /* each place of the result reads it */
-    int64_t far = a->n_windows ? K_LANES * K_LANES : K_LANES;
-    if (extent < 2 * K_TILE || t->dim[k] < 2 * K_LANES) return false;
-    bool one_set = !a->n_windows && w->dim[k] == 1 && w->dim[row] * (int64_t)ir_elem_bytes(t->elem) % SETS == 0 && t->dim[row] >= K_LANES;
-    bool crowded = a->n_windows || t->dim[k] * w->dim[k] * (int64_t)ir_elem_bytes(t->elem) > WAYS / 2 * SETS;
-    return one_set || (w->dim[row] == 1 && w->dim[k] >= far && t->dim[row] >= 4 && crowded);
+    for (int i = 0; i < n->attr->n_windows; i++) extent *= n->result[0].type.dim[i];      /* each place of the result reads it */
+    if (extent < 2 * K_TILE || n->arg[side]->type.dim[contracted(n, side)] < 2 * K_LANES) return false;
+    return lies_in_one_set(n, side, w) || lies_across(n, side, w);
 }
 
 static bool same_matrix(const KPlan *p, const KKernel *a, const KKernel *b, int sa, int sb)
 {
     const IrNode *x = a->nodes.v[0], *y = b->nodes.v[0];
-    int ka = sa ? x->attr->contract.b[0] : x->attr->contract.a[0],
-        kb = sb ? y->attr->contract.b[0] : y->attr->contract.a[0];
-    if (ka != kb || kernel_resolve(p, x->arg[sa]) != kernel_resolve(p, y->arg[sb]) || x->attr->n_windows != y->attr->n_windows) return false;
+    if (contracted(x, sa) != contracted(y, sb) || kernel_resolve(p, x->arg[sa]) != kernel_resolve(p, y->arg[sb]) || x->attr->n_windows != y->attr->n_windows) return false;
     for (int i = 0; i < x->attr->n_windows; i++)
         if (ir_window_dim(x->attr, sa, i) != ir_window_dim(y->attr, sb, i)) return false;
     return true;
@@ -151,8 +165,6 @@ static bool is_large(const IrType *matrix)
     return ir_dims_size(matrix) * (int64_t)ir_elem_bytes(matrix->elem) >= LARGE;
 }
 
-static int matrix_side(const KKernel *dot) { return ir_axes_has(dot->nodes.v[0]->arg[0]->type.axes, dot->lane_axis); }
-
 /* Panels that a step multiplies by the matrix of `dot`. */
 static int64_t panels_of(const KPlan *p, const KStep *s, const KKernel *dot)
 {
@@ -165,15 +177,15 @@ static int64_t panels_of(const KPlan *p, const KStep *s, const KKernel *dot)
 }
 
 /* A matrix whose rows lie across memory has them along the other dim, 16 in a vector: with that, and a panel's samples one by one, a tile needs no copy. It is to be
- * turned, which takes of the products about 12 clocks a number of a row, whatever k; a copy, which comes from afar, as long as most of a panel's. */
+ * turned, which takes 50 to 100 clocks a tile, whatever k; a copy, which comes from afar, as long as a panel's product. */
 static bool goes_across(const KPlan *p, const KStep *s, const KKernel *dot, int side, const KView *w)
 {
-    enum { LEAST = 64, REST = 8, OFTEN = 8 };               /* rows; one in so many may be beyond whole tiles; panels, by k */
+    enum { LEAST = 64, REST = 8, OFTEN = 8 };               /* rows, and k; one in so many may be beyond whole tiles; panels, by k */
     const IrNode *n = dot->nodes.v[0];
     const IrType *t = &n->arg[side]->type;
     if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || s->by_kernels) return false;
-    int64_t k = t->dim[side ? n->attr->contract.b[0] : n->attr->contract.a[0]], row = pack_row(n, side), rows = t->dim[row];
-    return w->dim[row] == 1 && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * OFTEN <= k;
+    int64_t k = t->dim[contracted(n, side)], rows = t->dim[pack_row(n, side)];
+    return lies_across(n, side, w) && k >= LEAST && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * OFTEN <= k;
 }
 
 /* By each thread at the start of the step, or by all before it; once for all turns where the matrix is none of the loop's. */
@@ -189,10 +201,10 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
             IrNode *n = k->nodes.v[0];
             int side = matrix_side(k);
             KView w;
-            if (!kernel_view(p, n->arg[side], &w) || !worth_packing(n, side, &w, s->extent)) continue;
+            if (!is_matrix(n, side) || !kernel_view(p, n->arg[side], &w)) continue;
             const Around *loop = outermost_loop(p, n->arg[side], block, around);
             if (!loop && plan_takes(p, PLAN_across)) k->across = plan_did(p, PLAN_across, goes_across(p, s, k, side, &w));
-            if (k->across) continue;
+            if (k->across || !worth_packing(n, side, &w, s->extent)) continue;
             const Around here = {block, s, NULL};
             bool together = loop || is_large(&n->arg[side]->type);
             k->packed = together ? pack(p, k, side, K_FRAME, step_before(p, loop ? loop : &here)) : pack(p, k, side, K_SCRATCH, s);

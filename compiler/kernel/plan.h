@@ -103,7 +103,7 @@ typedef struct KAccum {                                     /* of a reduction ov
 typedef struct KLoop { int64_t extent, lane, row, out; } KLoop;     /* strides in the lanes' side, in the rows' side, in the result */
 typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
 
-enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 24 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
+enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 12 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
 
 /* A product without axes, or a convolution of one image: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
  * lies, or in panels of 16 lanes, [k][16], that are made first in KKernel.mem; or there are no vectors, only several chains at once. */

@@ -16,7 +16,8 @@ enum {
     MOST_TIMES = 4,
     MOST_MORE = 40,
     MOST_SERIES = 120, /* what rewriting may cost where there are many numbers: new nodes by old ones, with two series */
-    MOST_OF_LAST = 6 /* times half a last place is within 4 of them */
+    MOST_OF_LAST = 6, /* times half a last place is within 4 of them */
+    MOST_OFF = 2 /* last places of a value whose slopes are within 4 */
 };
 
 /* ---- what is known of a node ------------------------------------------------------------------------------------ */
@@ -252,15 +253,56 @@ static IrVal *write_form(Walk *w, Reader *r, IrBuilder *b, IrElem elem, Form *f,
     return dear && !tree_is_head(w, r->root) ? NULL : made;
 }
 
+/* Activations that are bounded, times numbers: their exponential is off by little. */
+static bool is_bounded(Walk *w, const IrVal *v)
+{
+    const IrNode *n = v->def;
+    Reading how = tree_reading(w, v);
+    if (how == READ_NOT || how == READ_NUMBER) return how == READ_NUMBER;
+    if (how == READ_FUNCTION) return n->op == IR_tanh || n->op == IR_sigmoid || n->op == IR_dsigmoid;
+    bool all = how == READ_SAME || n->op == IR_neg || n->op == IR_mul;
+    for (int i = 0; i < n->n_args && all; i++) all = is_bounded(w, n->arg[i]);
+    return all;
+}
+
+/* About how many last places v is off by, in its own type, nothing in it cancelling. exp makes many of those of functions. */
+static double places_off(Walk *w, IrVal *v)
+{
+    Reading how = tree_reading(w, v);
+    const NodeInfo *i = tree_info(w, v);
+    if (how <= READ_NUMBER || !i || i->functions == 0) return 0;
+    double most = 0, all = 0, own = 0.5;
+    for (int k = 0; k < v->def->n_args; k++) {
+        double off = places_off(w, v->def->arg[k]);
+        most = fmax(most, off);
+        all += off;
+    }
+    switch (v->def->op) {
+    case IR_exp: return most > 0 && !is_bounded(w, v->def->arg[0]) ? MOST_OF_LAST : 1;
+    case IR_mul:
+    case IR_div:
+    case IR_fma: return all + own;
+    case IR_pow: return MOST_OF_LAST;
+    default: return how == READ_FUNCTION ? all + 1 : how == READ_ALGEBRA ? most + own / 2 : most;
+    }
+}
+
+/* With what its slopes add, more than 4? Of what is too large nothing is known. */
+static bool is_off(Walk *w, IrVal *v)
+{
+    const NodeInfo *i = tree_info(w, v);
+    return i && i->size <= TREE_NODES && !is_product_of_closed(w, v) && places_off(w, v) > MOST_OFF;
+}
+
 /* Sums whose terms may cancel need f64: of functions of T alone (what else is in it has been rounded already), or of functions that are computed so in turn. */
 static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
 {
     bool head = tree_is_head(w, r->root), cancels;
     IrElem own = r->root->type.elem;
-    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_functions = tree_is_of_direction(&r->space, f) || tree_has_opaque(r, f);
+    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_functions = tree_is_of_direction(r, f) || tree_has_opaque(r, f);
     if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
     IrVal *made = write_form(w, r, b, own, f, &cancels);
-    if (!made || own == IR_F64 || !cancels || !of_functions) return made;
+    if (!made || own == IR_F64 || !of_functions || (!cancels && !is_off(w, made))) return made;
     IrVal *in_f64 = write_form(w, r, b, IR_F64, f, &cancels);
     return in_f64 ? in_f64 : made;
 }
@@ -313,7 +355,7 @@ static bool magnifies(Walk *w, IrVal *v)
 static IrVal *with_tails(Walk *w, IrVal *v, IrVal *made)
 {
     if (tree_info(w, v)->functions < 2 || (!tree_is_head(w, v) && is_product_of_closed(w, v))) return made;
-    IrVal *r = tree_with_tails(w, v, made);
+    IrVal *r = tree_with_tails(w, v, made, !made && (tree_is_head(w, v) || tree_info(w, v)->holds || is_off(w, v)));
     if (!r || r == made) return made;
     IrBuilder b = tree_before(w, v);
     return of_type(&b, r, v);

@@ -11,6 +11,7 @@ enum { MOST_POWERS = 64, MOST_J = 12, MOST_EXPONENT = 700 };
 static const int64_t MOST_E = 1000LL * TAIL_UNIT;
 
 static const double lost = 0x1p-76; /* of a sum's size: what is smaller is 0 */
+static const double open_places = 0x1p-51; /* of a number that rows of f64 have made */
 
 /* ---- two doubles ------------------------------------------------------------------------------------------------ */
 
@@ -99,6 +100,7 @@ static void put(Tail *t, TailTerm x)
     if (at && t->t[at - 1].e == x.e && t->t[at - 1].j == x.j) {
         t->t[at - 1].a = two_add(t->t[at - 1].a, x.a);
         t->t[at - 1].m += x.m;
+        t->t[at - 1].u += x.u;
         return;
     }
     if (t->n == TAIL_TERMS) {
@@ -114,13 +116,23 @@ static void put(Tail *t, TailTerm x)
 static Tail *settled(Tail *t)
 {
     for (int i = 0; i < t->n; i++) {
-        if (!(fabs(t->t[i].a.h) > lost * t->t[i].m)) t->t[i].a = (Two){0, 0};
+        if (!(fabs(t->t[i].a.h) > lost * t->t[i].m + t->t[i].u)) {
+            t->t[i].a = (Two){0, 0};
+            t->t[i].u = 0;
+        }
         if (!isfinite(t->t[i].m) || abs(t->t[i].j) > MOST_J) return NULL;
     }
     return t;
 }
 
-static TailTerm term(int64_t e, int j, Two a) { return (TailTerm){e, j, a, fabs(a.h)}; }
+static TailTerm term(int64_t e, int j, Two a) { return (TailTerm){e, j, a, fabs(a.h), 0}; }
+/* The same, known to that share of it. */
+static TailTerm within(TailTerm t, double share)
+{
+    t.u = fabs(t.a.h) * share;
+    return t;
+}
+
 static bool is_noise(const TailTerm *t) { return t->a.h == 0; }
 
 const TailTerm *tail_first(const Tail *a)
@@ -137,6 +149,13 @@ Tail *tail_number(Arena *arena, Two c)
     return isfinite(c.h) ? t : NULL;
 }
 
+Tail *tail_f64(Arena *arena, double c)
+{
+    Tail *t = tail_number(arena, (Two){c, 0});
+    for (int i = 0; t && i < t->n; i++) t->t[i].u = open_places * fabs(c);
+    return t;
+}
+
 Tail *tail_t(Arena *arena, Q c, Two add)
 {
     Tail *t = tail_number(arena, add);
@@ -151,6 +170,7 @@ Tail *tail_scale(Arena *arena, const Tail *a, double c)
     for (int i = 0; i < t->n; i++) {
         t->t[i].a = (Two){c * t->t[i].a.h, c * t->t[i].a.l};
         t->t[i].m *= fabs(c);
+        t->t[i].u *= fabs(c);
     }
     return t;
 }
@@ -171,6 +191,12 @@ static void know_product(Tail *t, const Tail *a, const Tail *b)
     if (!a->whole && (first || !b->whole)) know(t, a->known + (first ? first->e : b->known));
 }
 
+static TailTerm times_term(const TailTerm *a, const TailTerm *b)
+{
+    double u = fabs(a->a.h) * b->u + fabs(b->a.h) * a->u + a->u * b->u;
+    return (TailTerm){a->e + b->e, a->j + b->j, two_mul(a->a, b->a), a->m * b->m, u};
+}
+
 /* Up to *limit; NULL: as far as is known. */
 static Tail *product(Arena *arena, const Tail *a, const Tail *b, const int64_t *limit)
 {
@@ -181,7 +207,7 @@ static Tail *product(Arena *arena, const Tail *a, const Tail *b, const int64_t *
     if (limit) know(t, *limit);
     for (int i = 0; i < a->n; i++)
         for (int k = 0; k < b->n && !is_beyond(t, a->t[i].e + b->t[k].e); k++)
-            put(t, (TailTerm){a->t[i].e + b->t[k].e, a->t[i].j + b->t[k].j, two_mul(a->t[i].a, b->t[k].a), a->t[i].m * b->t[k].m});
+            put(t, times_term(&a->t[i], &b->t[k]));
     return t->n && labs(t->t[0].e) > MOST_E ? NULL : settled(t);
 }
 
@@ -193,11 +219,12 @@ static Tail *beside(Arena *arena, const Tail *x, const TailTerm *first, Tail *no
     Tail *r = empty(arena);
     if (!x->whole) know(r, x->known - first->e);
     for (int i = 0; i < x->n; i++) {
-        TailTerm t = {x->t[i].e - first->e, x->t[i].j - first->j, two_div(x->t[i].a, first->a), x->t[i].m / fabs(first->a.h)};
+        double a = fabs(first->a.h);
+        TailTerm t = {x->t[i].e - first->e, x->t[i].j - first->j, two_div(x->t[i].a, first->a), x->t[i].m / a, x->t[i].u / a + fabs(x->t[i].a.h) * first->u / (a * a)};
         bool is_first = &x->t[i] == first;
         if (!is_first && t.e <= 0 && !is_noise(&t)) return NULL;
         if (is_first || t.e <= 0)
-            put(noise, (TailTerm){t.e, t.j, {0, 0}, t.m});
+            put(noise, (TailTerm){t.e, t.j, {0, 0}, t.m, 0});
         else
             put(r, t);
     }
@@ -213,7 +240,7 @@ static bool add_powers(Arena *arena, Tail *to, const Tail *x, Two c, Two (*next)
         if (k == MOST_POWERS) return know(to, power->t[0].e), true;
         for (int i = 0; i < power->n; i++) {
             TailTerm t = power->t[i];
-            put(to, (TailTerm){t.e, t.j, two_mul(c, t.a), fabs(c.h) * t.m});
+            put(to, (TailTerm){t.e, t.j, two_mul(c, t.a), fabs(c.h) * t.m, fabs(c.h) * t.u});
         }
         c = next(c, k, of);
         if (c.h == 0) return true;
@@ -226,7 +253,7 @@ static bool add_powers(Arena *arena, Tail *to, const Tail *x, Two c, Two (*next)
 
 static void add_noise(Tail *to, const Tail *noise, double by)
 {
-    for (int i = 0; i < noise->n; i++) put(to, (TailTerm){noise->t[i].e, noise->t[i].j, {0, 0}, by * noise->t[i].m});
+    for (int i = 0; i < noise->n; i++) put(to, (TailTerm){noise->t[i].e, noise->t[i].j, {0, 0}, by * noise->t[i].m, 0});
 }
 
 /* ---- functions -------------------------------------------------------------------------------------------------- */
@@ -279,16 +306,16 @@ Tail *tail_pow(Arena *arena, const Tail *a, Q k)
     Tail *by = empty(arena);
     int64_t e;
     if (!times(first->e, k, &e)) return NULL;
-    put(by, term(e, first->j ? (int)(first->j * k.n) : 0, number_to(first->a, k)));
+    put(by, within(term(e, first->j ? (int)(first->j * k.n) : 0, number_to(first->a, k)), fabs(q_f64(k)) * first->u / fabs(first->a.h)));
     return tail_mul(arena, settled(t), by);
 }
 
 Tail *tail_div(Arena *arena, const Tail *a, const Tail *b) { return tail_mul(arena, a, tail_pow(arena, b, (Q){-1, 1})); }
 
 /* a = number + c T + what vanishes; false: not that. *gone: exp(a) is 0 beyond all powers. */
-static bool split(const Tail *a, Two *number, Q *c, Tail *rest, Tail *noise, bool *gone)
+static bool split(const Tail *a, TailTerm *number, Q *c, Tail *rest, Tail *noise, bool *gone)
 {
-    *number = (Two){0, 0};
+    *number = term(0, 0, (Two){0, 0});
     *c = Q_ZERO;
     *gone = false;
     const TailTerm *first = tail_first(a);
@@ -301,30 +328,30 @@ static bool split(const Tail *a, Two *number, Q *c, Tail *rest, Tail *noise, boo
             put(rest, *t);
             continue;
         }
-        if (is_noise(t) || t->m > 4 * fabs(t->a.h)) put(noise, (TailTerm){t->e, t->j, {0, 0}, t->m});
+        if (is_noise(t) || t->m > 4 * fabs(t->a.h)) put(noise, (TailTerm){t->e, t->j, {0, 0}, t->m, 0});
         if (is_noise(t)) continue;
-        if (t->j == 0) *number = t->a;
+        if (t->j == 0) *number = *t;
         else if (t->j != 1 || !q_from_f64(t->a.h, c) || fabs(two_add(two_of(*c), two_neg(t->a)).h) > 0x1p-90 * fabs(t->a.h)) return false;
     }
-    return fabs(number->h) < MOST_EXPONENT;
+    return fabs(number->a.h) < MOST_EXPONENT;
 }
 
 /* exp(a) - less, less being 0 or 1 */
 static Tail *exp_less(Arena *arena, const Tail *a, bool less)
 {
-    Two number;
+    TailTerm number;
     Q c;
     bool gone;
     if (!a) return NULL;
     Tail *rest = empty(arena), *noise = empty(arena);
     if (!split(a, &number, &c, rest, noise, &gone) || gone) return NULL;
-    bool small = less && number.h == 0 && q_is(c, 0);
+    bool small = less && is_noise(&number) && q_is(c, 0);
     Tail *t = tail_number(arena, (Two){!small, 0}), *by = empty(arena);
     int64_t e;
     if (!times(TAIL_UNIT, c, &e)) return NULL;
     if (!add_powers(arena, t, rest, (Two){1, 0}, next_of_exp, (Two){0, 0})) return NULL;
     add_noise(t, noise, 1);
-    put(by, term(e, 0, two_exp(number)));
+    put(by, within(term(e, 0, two_exp(number.a)), number.u));
     t = tail_mul(arena, settled(t), by);
     return less && !small ? tail_add(arena, t, tail_number(arena, (Two){-1, 0})) : t;
 }
@@ -338,6 +365,7 @@ Tail *tail_log(Arena *arena, const Tail *a)
     if (!first || first->j || first->a.h <= 0) return NULL;
     Tail *noise = empty(arena), *rest = beside(arena, a, first, noise), *t = tail_number(arena, two_log(first->a));
     if (!rest || !t) return NULL;
+    for (int i = 0; i < t->n; i++) t->t[i].u = first->u / first->a.h;
     if (first->e) put(t, term(0, 1, two_div(of_whole(first->e), of_whole(TAIL_UNIT))));
     if (!add_powers(arena, t, rest, (Two){1, 0}, next_of_log, (Two){0, 0})) return NULL;
     add_noise(t, noise, 1);

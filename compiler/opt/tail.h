@@ -1,7 +1,7 @@
 /* tail.h - a function of T where T goes to -inf: a sum of a E^e T^j, E = exp(T), cut off behind E^known.
  *
  * Each coefficient a has 106 bits, and beside it the size m of what was added up to it, so that what cancels is known: a coefficient far
- * below its m is 0, and m / |a| is how much of the digits a computation in this order loses. A function that gives NULL met what is no such
+ * below its m, or within what its numbers leave open, is 0, and m / |a| is how much of the digits a computation in this order loses. A function that gives NULL met what is no such
  * sum; NULL in gives NULL out. */
 #pragma once
 #include "base/arena.h"
@@ -16,6 +16,7 @@ typedef struct TailTerm {
     int    j;
     Two    a;
     double m;                                               /* at least |a|; where a is 0, what cancelled */
+    double u;                                               /* how far off a may be, where numbers in it are known to f64 only */
 } TailTerm;
 
 typedef struct Tail {
@@ -24,6 +25,8 @@ typedef struct Tail {
     const void *direction;                                  /* tree_tail.c: what T is; NULL: there is no T in it */
     double   from;                                          /* the same: it is that where T is below */
     int64_t  lowest;                                        /* the same: the lowest power of a row that it is made of */
+    bool     logs_of_0;                                     /* the same: the logarithm is taken of what is 0 far enough */
+    int64_t  smallest;                                      /* the same: the highest of one that is divided by */
     int64_t  known;
     TailTerm t[TAIL_TERMS];                                 /* by e, then by j */
 } Tail;
@@ -32,6 +35,7 @@ Two two_of(Q c);
 Two two_log(Two a);
 
 Tail *tail_number(Arena *arena, Two c);
+Tail *tail_f64(Arena *arena, double c);                     /* a number that is known so far only */
 Tail *tail_t(Arena *arena, Q c, Two add);                   /* c T + add */
 Tail *tail_scale(Arena *arena, const Tail *a, double c);    /* c a power of two, or its opposite */
 Tail *tail_add(Arena *arena, const Tail *a, const Tail *b);

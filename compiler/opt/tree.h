@@ -22,6 +22,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     int    tree;                                            /* the last tree whose form this function went into */
     uint32_t number;                                        /* the same for equal values (tree_same.c); 0: a new one */
     bool   needed;
+    bool   made_log;                                        /* it was made as the logarithm of a leaf (tree_read.c) */
     bool   held;                                            /* of rows that see T between bounds only (tree_tail.c), and of nothing else */
     bool   holds;                                           /* such rows are in its tree, beside others */
     bool   inner;                                           /* a row that a tree may have uses it */
@@ -138,15 +139,15 @@ bool tree_has_opaque(const Reader *r, const Form *f);
 /* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------- */
 
 /* Is f of T alone? */
-bool tree_is_of_direction(const FormSpace *s, const Form *f);
+bool tree_is_of_direction(const Reader *r, const Form *f);
 /* NULL when some number of it cannot be written. *cancels: terms that may have different signs are added up. */
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
 
 /* ---- where T is far from 0 (tree_tail.c) ------------------------------------------------------------------------ */
 
 /* What is used instead of v, that what v is made of now (NULL: as it is written) may lose digits where T is far from 0: in f64, and by power series there.
- * made: nothing is lost, or nothing better is known. */
-IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made);
+ * wide: in f64 in any case. made: nothing is lost, or nothing better is known. */
+IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made, bool wide);
 
 /* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 

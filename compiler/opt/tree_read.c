@@ -536,6 +536,13 @@ static bool is_at_least_0(const IrVal *v, int depth)
 
 bool tree_is_positive(const IrVal *v) { return is_positive(v, 0); }
 
+/* The root is such a logarithm itself, on its turn: as a leaf of its own it would have no end. */
+static bool is_made_log(const Reader *r, const IrVal *base)
+{
+    const NodeInfo *i = tree_info(r->w, r->root);
+    return i && i->made_log && r->root->def->arg[0] == base;
+}
+
 /* Logarithms of the positive leaves of f, as leaves. */
 static void make_logs(Reader *r, const Form *f)
 {
@@ -545,9 +552,14 @@ static void make_logs(Reader *r, const Form *f)
         for (int j = 0; j < f->n; j++) used |= f->t[j].leaf[i] != 0;
         bool alone = r->leaf[i].n == 1 && q_is(r->leaf[i].add, 0);
         if (!used || s->log_of[i] >= 0 || !alone || !is_positive(r->leaf[i].base[0], 0)) continue;
+        IrVal *base = tree_best(r->w, r->leaf[i].base[0]);
+        if (is_made_log(r, base)) continue;
         IrBuilder b = tree_before(r->w, r->root);
         b.why = r->root->def->why; /* to be rewritten in turn */
-        Linear l = {.n = 1, .base = {ir_log(&b, tree_best(r->w, r->leaf[i].base[0]))}, .c = {Q_ONE}, .add = Q_ZERO};
+        IrVal *made = ir_log(&b, base);
+        NodeInfo *info = tree_info(r->w, made);
+        if (info) info->made_log = true;
+        Linear l = {.n = 1, .base = {made}, .c = {Q_ONE}, .add = Q_ZERO};
         int at = find_leaf(r, &l);
         if (at >= 0) s->log_of[i] = (int8_t)at;
     }

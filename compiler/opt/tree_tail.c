@@ -9,8 +9,11 @@
 
 #include <math.h>
 
-enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100 };
+enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100, MOST_FACTORS = 32 };
 enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
+enum { FAR_IN_F64 = 3 }; /* powers of exp(2 * 88) and more are beyond f64 */
+
+static const double BOTH_SIGNS = 1 + 1e-9;
 
 typedef struct Side {
     Walk  *w;
@@ -20,6 +23,8 @@ typedef struct Side {
     bool   clashes;                                         /* something else is in it */
     double from;                                            /* it is that sum where sign * T is below */
     int64_t lowest;                                         /* the lowest power of E of a row */
+    bool logs_of_0;                                         /* the logarithm is taken of what vanishes, and was not written as an exponential */
+    int64_t smallest;                                       /* the highest of a divisor, or of what has a negative power taken */
     int    rows;
 } Side;
 
@@ -27,15 +32,20 @@ typedef struct Side {
 
 static Tail *read(Side *s, IrVal *v);
 
-static bool of_number(const IrVal *v, Two *c)
+/* A constant, or a row of constants. */
+static bool is_number(Walk *w, const IrVal *v, double *c)
 {
-    double x;
+    const NodeInfo *i = tree_info(w, v);
+    const IrVal *known = i && i->local ? i->local : v;
+    while (known->def && tree_row(w, known) == READ_SAME) known = known->def->arg[0];
+    return ir_is_real(v->type.elem) && ir_is_const(known, c);
+}
+
+static Tail *of_number(Arena *arena, double c)
+{
     Q q;
-    if (!ir_is_const(v, &x)) return false;
-    if (q_from_f64(x, &q)) *c = two_of(q);
-    else if (form_from_log(x, &q)) *c = two_log(two_of(q));
-    else *c = (Two){x, 0};
-    return isfinite(x);
+    if (q_from_f64(c, &q)) return tail_number(arena, two_of(q));
+    return form_from_log(c, &q) ? tail_number(arena, two_log(two_of(q))) : tail_f64(arena, c);
 }
 
 static void meet(Side *s, const Linear *t)
@@ -52,11 +62,25 @@ static bool is_read_through(Walk *w, const IrVal *v)
     return op == IR_abs || op == IR_max || op == IR_min || tree_row(w, v) == READ_SELECT;
 }
 
+/* Products of sums of T, T times T times T: of what direction? */
+static bool is_power(Walk *w, Arena *arena, IrVal *v, Linear *l)
+{
+    Linear left, right;
+    Q factor;
+    const IrNode *n = v->def;
+    if (!tree_info(w, v) || tree_info(w, v)->size > MOST_FACTORS || n->op != IR_mul) return false;
+    bool ok = is_power(w, arena, n->arg[0], &left) || tree_linear(w, arena, n->arg[0], &left, &factor);
+    ok = ok && (is_power(w, arena, n->arg[1], &right) || tree_linear(w, arena, n->arg[1], &right, &factor));
+    *l = left;
+    return ok && left.n && right.n && tree_same_direction(w, &left, &right);
+}
+
 /* A sum without functions. */
 static bool is_linear(Walk *w, Arena *arena, IrVal *v, Linear *l, Q *factor)
 {
+    Linear other;
     bool is = tree_linear(w, arena, v, l, factor);
-    for (int i = 0; is && i < l->n; i++) is = !is_read_through(w, l->base[i]);
+    for (int i = 0; is && i < l->n; i++) is = !is_read_through(w, l->base[i]) && !is_power(w, arena, l->base[i], &other);
     return is;
 }
 
@@ -111,11 +135,28 @@ static Tail *read_larger(Side *s, IrVal *const *arg, int which)
     return compares(s, arg[0], arg[1], &sign) ? read(s, arg[sign * which < 0]) : NULL;
 }
 
+/* Where it is 0 in f32, all is lost. */
+static Tail *divisor_of(Side *s, Tail *t)
+{
+    const TailTerm *first = t ? tail_first(t) : NULL;
+    if (first && first->e > s->smallest) s->smallest = first->e;
+    return t;
+}
+
+static Tail *logarithm_of(Side *s, const IrVal *v, Tail *t)
+{
+    const TailTerm *first = t ? tail_first(t) : NULL;
+    s->logs_of_0 |= first && first->e > 0 && !(v->def && v->def->op == IR_exp);
+    return t;
+}
+
 static Tail *read_pow(Side *s, IrVal *const *arg)
 {
     double k;
     Q q;
-    return ir_is_const(arg[1], &k) && q_from_f64(k, &q) ? tail_pow(s->arena, read(s, arg[0]), q) : NULL;
+    if (!is_number(s->w, arg[1], &k) || !q_from_f64(k, &q)) return NULL;
+    Tail *t = read(s, arg[0]);
+    return tail_pow(s->arena, k < 0 ? divisor_of(s, t) : t, q);
 }
 
 static bool is_one(const IrVal *v)
@@ -150,7 +191,7 @@ static Tail *read_function(Side *s, const IrNode *n)
     switch (n->op) {
     case IR_exp: return tail_exp(arena, a);
     case IR_expm1: return tail_expm1(arena, a);
-    case IR_log: return tail_log(arena, a);
+    case IR_log: return tail_log(arena, logarithm_of(s, n->arg[0], a));
     case IR_log1p: return tail_log1p(arena, a);
     case IR_softplus: return tail_softplus(arena, a);
     case IR_sigmoid: return tail_sigmoid(arena, a);
@@ -169,7 +210,7 @@ static Tail *read_algebra(Side *s, IrVal *const *arg, IrOp op)
     case IR_add: return tail_add(arena, a, b);
     case IR_sub: return tail_add(arena, a, tail_scale(arena, b, -1));
     case IR_mul: return tail_mul(arena, a, b);
-    case IR_div: return tail_div(arena, a, b);
+    case IR_div: return tail_div(arena, a, divisor_of(s, b));
     default: return tail_add(arena, tail_mul(arena, a, b), read(s, arg[2]));
     }
 }
@@ -201,20 +242,24 @@ static Tail *read_new(Side *s, IrVal *v, NodeInfo *i)
     t->direction = own.t;
     t->from = own.from;
     t->lowest = first && first->e < own.lowest ? first->e : own.lowest;
+    t->smallest = own.smallest;
+    t->logs_of_0 = own.logs_of_0;
     return t;
 }
 
 static Tail *read(Side *s, IrVal *v)
 {
-    Two c;
-    if (of_number(v, &c)) return tail_number(s->arena, c);
-    NodeInfo *i = ir_is_real(v->type.elem) && !ir_is_const(v, &c.h) ? tree_info(s->w, v) : NULL;
-    if (!i) return v->def && v->def->op == IR_const ? NULL : read_linear(s, v);
+    double c;
+    if (is_number(s->w, v, &c)) return of_number(s->arena, c);
+    NodeInfo *i = ir_is_real(v->type.elem) ? tree_info(s->w, v) : NULL;
+    if (!i) return read_linear(s, v);
     Tail *t = i->tail_read[s->sign < 0] ? i->tail[s->sign < 0] : read_new(s, v, i);
     if (!t) return NULL;
     meet(s, t->direction);
     s->from = fmin(s->from, t->from);
     s->lowest = t->lowest < s->lowest ? t->lowest : s->lowest;
+    s->logs_of_0 |= t->logs_of_0;
+    s->smallest = t->smallest > s->smallest ? t->smallest : s->smallest;
     return t;
 }
 
@@ -244,13 +289,34 @@ static bool loses_of(const Tail *t, int order, double most)
     return lost > most * size;
 }
 
-/* Are digits lost of rows that are read as t, or of their derivatives, or do rows overflow where it does not? */
+/* Terms of both signs that are infinite together are nan. */
+static bool is_of_both_signs(const Tail *t)
+{
+    bool up = false, down = false;
+    for (int i = 0; i < t->n && t->t[i].e < 0; i++) {
+        const TailTerm *x = &t->t[i];
+        bool both = x->m > BOTH_SIGNS * fabs(x->a.h), is_up = (x->a.h > 0) == (x->j % 2 == 0); /* T is below 0 */
+        up |= both || is_up;
+        down |= both || !is_up;
+    }
+    return up && down;
+}
+
+/* Do rows overflow where it does not, or in a way that leaves no sign, or vanish under a fraction's line? */
+static bool overflows(const Tail *t, const TailTerm *first, IrElem elem)
+{
+    if (t->logs_of_0 || t->lowest < (first->e < 0 ? first->e : 0)) return true;
+    int64_t far = elem == IR_F64 ? FAR_IN_F64 * TAIL_UNIT : 0;
+    if (first->e < -far && is_of_both_signs(t)) return true;
+    return t->smallest > far && -first->e < t->smallest;
+}
+
+/* Are digits lost of rows that are read as t, or of their derivatives? */
 static bool loses(const Tail *t, IrElem elem)
 {
     double most = elem == IR_F64 ? MOST_LOST_OF_F64 : MOST_LOST_OF_F32;
     if (!t) return true;
-    int64_t first = tail_first(t)->e;
-    return t->lowest < (first < 0 ? first : 0) || loses_of(t, 0, most) || loses_of(t, 1, most) || loses_of(t, 2, most);
+    return overflows(t, tail_first(t), elem) || loses_of(t, 0, most) || loses_of(t, 1, most) || loses_of(t, 2, most);
 }
 
 /* ---- series ----------------------------------------------------------------------------------------------------- */
@@ -369,6 +435,8 @@ typedef struct Copy {
     const Linear *direction;
     IrBuilder b;
     IrVal    *t; /* T, between the series */
+    IrVal    *to[2]; /* T and -T */
+    bool      open[2]; /* the whole has no series there: the largest parts that have one are given theirs */
     int       number;
 } Copy;
 
@@ -383,30 +451,74 @@ static IrVal *copy_linear(Copy *c, IrVal *v)
 
 static IrVal *copy(Copy *c, IrVal *v);
 
+static IrVal *copy_like(Copy *c, const IrNode *n)
+{
+    IrVal *args[3];
+    for (int i = 0; i < n->n_args; i++)
+        if (!(args[i] = copy(c, n->arg[i]))) return NULL;
+    return ir_like(&c->b, n, args)->result;
+}
+
 static IrVal *copy_row(Copy *c, IrVal *v)
 {
     const IrNode *n = v->def;
     Reading how = tree_row(c->w, v);
     if (how == READ_SAME) return copy(c, n->arg[0]);
-    if (of_log1p(n)) return ir_log1p(&c->b, copy(c, of_log1p(n)));
-    if (of_expm1(n)) return ir_expm1(&c->b, copy(c, of_expm1(n)));
+    IrVal *x = of_log1p(n) ? copy(c, of_log1p(n)) : NULL;
+    if (x) return ir_log1p(&c->b, x);
+    x = of_expm1(n) ? copy(c, of_expm1(n)) : NULL;
+    if (x) return ir_expm1(&c->b, x);
     bool through = how == READ_SELECT || how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min || n->op == IR_compare;
-    IrVal *made = through || tree_info(c->w, v)->functions || tree_info(c->w, v)->held ? NULL : copy_linear(c, v), *args[3];
-    if (made) return made;
-    for (int i = 0; i < n->n_args; i++) args[i] = copy(c, n->arg[i]);
-    return ir_like(&c->b, n, args)->result;
+    x = through || tree_info(c->w, v)->functions || tree_info(c->w, v)->held ? NULL : copy_linear(c, v);
+    return x || (!through && how != READ_ALGEBRA) ? x : copy_like(c, n);
 }
 
-/* v in f64, of what read() has read. */
+/* Where the rows are held: beyond where a series begins, so that no slope is taken at a corner. */
+static double held_at(const Power *p) { return p->below * 1.0625; }
+
+/* One side's series where T, or -T, is below p->below. */
+static IrVal *beyond(IrBuilder *b, const Power *p, IrVal *t, IrVal *r)
+{
+    return ir_select(b, ir_compare(b, IR_LT, t, number(b, p->below)), write_power(b, p, t), r);
+}
+
+static void hold_at(Copy *c, int side, const Power *p)
+{
+    c->t = side ? ir_min(&c->b, c->t, number(&c->b, -held_at(p))) : ir_max(&c->b, c->t, number(&c->b, held_at(p)));
+}
+
+/* With a series of its own on the sides where the whole has none. */
+static IrVal *copy_parts(Copy *c, IrVal *v, const NodeInfo *i)
+{
+    Copy outside = *c;
+    Power *p[2] = {0};
+    for (int k = 0; k < 2; k++) {
+        const Tail *t = c->open[k] && i->functions > 1 ? read_side(c->w, c->arena, k ? -1 : 1, v) : NULL;
+        if (!t) continue;
+        c->open[k] = false;
+        p[k] = arena_new_of(c->arena, Power);
+        if (!loses(t, IR_F64) || !find_power(t, p[k])) p[k] = NULL;
+        else hold_at(c, k, p[k]);
+    }
+    if (p[0] || p[1]) c->number = ++c->w->trees; /* what it shares with others is not held there */
+    IrVal *r = copy_row(c, v);
+    for (int k = 0; k < 2 && r; k++)
+        if (p[k]) r = beyond(&c->b, p[k], c->to[k], r);
+    *c = outside;
+    return r;
+}
+
+/* v in f64; NULL: something else than T is in it. */
 static IrVal *copy(Copy *c, IrVal *v)
 {
     double x;
-    if (ir_is_const(v, &x) && ir_is_real(v->type.elem)) return number(&c->b, x);
+    if (is_number(c->w, v, &x)) return number(&c->b, x);
     NodeInfo *i = tree_info(c->w, v);
     if (!i) return copy_linear(c, v);
     if (i->copy_in == c->number) return i->copy;
+    IrVal *made = copy_parts(c, v, i);
     i->copy_in = c->number;
-    return i->copy = copy_row(c, v);
+    return i->copy = made;
 }
 
 static IrVal *direction(IrBuilder *b, Walk *w, const Linear *t)
@@ -421,21 +533,20 @@ static IrVal *direction(IrBuilder *b, Walk *w, const Linear *t)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-/* Where the rows are held: beyond where a series begins, so that no slope is taken at a corner. */
-static double held_at(const Power *p) { return p->below * 1.0625; }
-
-/* Below p[0].below and above -p[1].below the series; NULL: nowhere. */
-static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, const Power *p)
+/* Below p[0]->below and above -p[1]->below the series; NULL: it has none. */
+static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, Power *const *p)
 {
     IrBuilder *b = &c->b;
     *b = tree_before(c->w, v);
-    IrVal *t = direction(b, c->w, c->direction), *up = ir_neg(b, t);
-    c->t = p ? ir_min(b, ir_max(b, t, number(b, held_at(&p[0]))), number(b, -held_at(&p[1]))) : t;
+    c->t = c->to[0] = direction(b, c->w, c->direction);
+    c->to[1] = ir_neg(b, c->t);
+    for (int k = 0; k < 2; k++)
+        if (p[k]) hold_at(c, k, p[k]);
     c->number = ++c->w->trees;
     IrVal *r = copy(c, rows);
-    if (!p) return r;
-    r = ir_select(b, ir_compare(b, IR_LT, up, number(b, p[1].below)), write_power(b, &p[1], up), r);
-    return ir_select(b, ir_compare(b, IR_LT, t, number(b, p[0].below)), write_power(b, &p[0], t), r);
+    for (int k = 1; k >= 0 && r; k--)
+        if (p[k]) r = beyond(b, p[k], c->to[k], r);
+    return r;
 }
 
 /* The type that v is computed in, made or as it is written. */
@@ -445,34 +556,39 @@ static IrElem elem_of(const Walk *w, const IrVal *v, const IrVal *made)
     return made->def && made->def->op == IR_convert ? made->def->arg[0]->type.elem : made->type.elem;
 }
 
-static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made)
+static const Linear *direction_of(const Tail *rows, const Tail *t) { return t ? t->direction : rows ? rows->direction : NULL; }
+
+static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made, bool any)
 {
-    Power *p = arena_array(scratch, Power, 2);
     IrVal *rows = made ? made : v;
-    const Tail *of_rows[2];
-    bool wants[2], any = !made && tree_is_head(w, v);
+    Copy c = {.w = w, .arena = scratch};
+    const Tail *of_rows[2], *t[2];
+    bool ends = false, known = true;
     for (int i = 0; i < 2; i++) {
         of_rows[i] = read_side(w, scratch, i ? -1 : 1, rows);
+        t[i] = made ? read_side(w, scratch, i ? -1 : 1, v) : of_rows[i];
+        if (!c.direction) c.direction = direction_of(of_rows[i], t[i]);
+        c.open[i] = !of_rows[i] && !t[i];
+        if (c.open[i]) continue;
+        known = known && of_rows[i];
         any |= loses(of_rows[i], elem_of(w, v, made));
-        wants[i] = loses(of_rows[i], IR_F64);
+        ends |= loses(of_rows[i], IR_F64);
     }
-    bool known = of_rows[0] && of_rows[1];
-    if (!any || (!known && !made)) return made;
-    Copy c = {.w = w, .arena = scratch};
-    bool ends = !known || wants[0] || wants[1];
-    for (int i = 0; i < 2; i++) {
-        const Tail *t = read_side(w, scratch, i ? -1 : 1, v);
-        if (!known && !t) return made;
-        if (ends && !find_power(t ? t : of_rows[i], &p[i])) return made;
-        c.direction = t ? t->direction : of_rows[i]->direction;
+    if (!any || !c.direction) return made;
+    Power *p[2] = {0};
+    for (int i = 0; i < 2 && ends; i++) {
+        p[i] = arena_new_of(scratch, Power);
+        if (!find_power(t[i] ? t[i] : of_rows[i], p[i])) p[i] = NULL;
     }
-    return write(&c, v, known ? rows : v, ends ? p : NULL);
+    if (made && ends && !p[0] && !p[1]) return made;
+    IrVal *r = write(&c, v, known ? rows : v, p);
+    return r ? r : made;
 }
 
-IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made)
+IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made, bool wide)
 {
     Arena *scratch = arena_new();
-    IrVal *r = with_tails(w, scratch, v, made);
+    IrVal *r = with_tails(w, scratch, v, made, wide);
     arena_free(scratch);
     return r;
 }

@@ -3,6 +3,7 @@
 
 usage: run.py GAN [--only WORD]        what is off, and how many are not
        run.py GAN --random N SEED      the same of N losses made at random
+       run.py GAN --wide N SEED        of a wider grammar
        run.py GAN --page FILE          the same as a table, beside what the formulas give in f32 as they are written (docs/digits.md)
 
 Each case is a function of a logit t, in the library's words or written here, and once more as a formula for decimals. It stands in a loss as each of LINKS, at
@@ -42,6 +43,7 @@ UNSEEN = {
     "skewed": "u*log(u/(0.9*u+0.1))", "skewed_back": "-log(0.2*u+0.8)", "sum_of_two": "u*log(u)+(u-1)^2", "mixed": "0.5*u*log(u)-0.5*log(u)+(sqrt(u)-1)^2",
     "inverse": "1/u-1", "root": "1-sqrt(u)", "symmetric": "(u^2-1)*log(u)", "third_root": "(u^(1/3)-1)^2", "square_log": "u^2*log(u)", "shifted_js": "u*log(u)-(u+1)*log((1+u)/2)+3*(u-1)",
     "harmonic": "1-2*u/(1+u)", "capacitory": "u*log(u)+log(4)-(1+u)*log(1+u)", "rooted": "sqrt(1+u)-10*u-0.5*u*log(2*u/(1+u))", "root_beside": "u^0.3-0.25*(1+u)*log(1+u)",
+    "arc": "sqrt(1+u^2)-(1+u)/sqrt(2)", "perimeter": "(1+u^3)^(1/3)-2^(-2/3)*(1+u)", "kafka": "(u-1)^4/(u+1)^3", "powered": "((1+u^0.3)/2)^(1/0.3)-(1+u)/2", "damped": "(u-1)^2*exp(-u)", "three": "((u-1)^2/(u+1))*(sqrt(u)-1)^2*exp(-u)",
 }
 # Scores of d = sigmoid(t): of data, of the model.
 SCORES = {
@@ -53,7 +55,8 @@ UNSEEN_SCORES = {
     "odds": ("(1-d)/d", "d/(1-d)"), "log_odds": ("log((1-d)/d)", "log(d/(1-d))"), "margin": ("log(1+(1-d)/d)", "log(1+d/(1-d))"), "cubed": ("-log(d^3)", "-log((1-d)^3)"),
     "root_score": ("1-sqrt(d)", "1-sqrt(1-d)"), "quartic": ("(1-d^2)^2", "(1-(1-d)^2)^2"), "mixed_score": ("(1-d)^2-log(d)", "d^2-log(1-d)"),
     "entropy": ("-d*log(d)-(1-d)*log(1-d)", "d*(1-d)"), "guarded": ("-log(d+1e-6)", "-log(1-d+1e-6)"), "tsallis": ("-d^1.5", "-(1-d)^1.5"),
-    "beta": ("-log(d)-(1-d)", "-log(1-d)-d"),
+    "beta": ("-log(d)-(1-d)", "-log(1-d)-d"), "pseudo_spherical": ("1-d^2/(d^3+(1-d)^3)^(2/3)", "1-(1-d)^2/(d^3+(1-d)^3)^(2/3)"),
+    "pseudo_spherical_low": ("1-d^0.5/(d^1.5+(1-d)^1.5)^(1/3)", "1-(1-d)^0.5/(d^1.5+(1-d)^1.5)^(1/3)"), "root_of_odds": ("((1-d)/d)^(1/3)", "(d/(1-d))^(1/3)"),
 }
 # Of t itself.
 PLAIN = {
@@ -61,6 +64,9 @@ PLAIN = {
     "sigmoid(t)*softplus(t)": "sigmoid(t)*log(1+exp(t))", "log(sigmoid(t))*sigmoid(t)": "log(sigmoid(t))*sigmoid(t)", "log(cosh)": "log((exp(t)+exp(-t))/2)",
     "log(1+exp(t))-sigmoid(t)": "log(1+exp(t))-sigmoid(t)", "1/sqrt(1+exp(t))-1": "1/sqrt(1+exp(t))-1", "log(1+exp(-2*t))-exp(-2*t)/(1+exp(-2*t))": "log(1+exp(-2*t))-exp(-2*t)/(1+exp(-2*t))",
     "exp(t)/(1+exp(t))": "sigmoid(t)", "exp(-t)": "exp(-t)", "log(exp(t)+exp(0))": "log(1+exp(t))", "t*sigmoid(t)": "t*sigmoid(t)",
+    "sigmoid(t+1)-sigmoid(t)": "sigmoid(t+1)-sigmoid(t)", "log(softplus(t))": "log(softplus(t))", "sqrt(softplus(t))/sigmoid(t)": "sqrt(softplus(t))/sigmoid(t)", "sqrt(1+exp(t))/(1+softplus(t))": "sqrt(1+exp(t))/(1+softplus(t))",
+    "(1+exp(2*t))^(1/3)": "(1+exp(2*t))^(1/3)", "1/softplus(t)-3*exp(-2*t)": "1/softplus(t)-3*exp(-2*t)", "log(1+exp(t)+exp(2*t))/(1+t^2)": "log(1+exp(t)+exp(2*t))/(1+t^2)",
+    "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))": "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))",
 }
 
 
@@ -73,6 +79,26 @@ ATOMS = {
     "u": ["u*log(u)", "-log(u)", "(u-1)^2", "(sqrt(u)-1)^2", "1/u", "u^2", "u^1.5", "u^0.3", "(1+u)*log(1+u)", "(u+1)*log((1+u)/2)", "(u-1)*log(u)", "(u-1)^2/(u+1)", "log(1+u)", "sqrt(u)", "u*log(2*u/(1+u))",
           "(u-1)^2/u", "u*log(u/(0.5*u+0.5))", "u", "1/(1+u)", "u/(1+u)", "(2+u)*log(2+u)", "u^3", "sqrt(1+u)", "(u-1)^2/(2+u)", "log(1+1/u)"],
 }
+# The same of a wider grammar: shifted and scaled logits, roots of other degrees, quotients and logarithms of sums, families of scores and of divergences.
+WIDE = {
+    "d": ["1-d^2/(d^3+(1-d)^3)^(2/3)", "1-(1-d)^2/(d^3+(1-d)^3)^(2/3)", "1-d^0.5/(d^1.5+(1-d)^1.5)^(1/3)", "1-(1-d)^3/(d^4+(1-d)^4)^0.75", "1-d^1.5/(d^2.5+(1-d)^2.5)^0.6",  # pseudo-spherical (Good 1971)
+          "d^2.5-2.5/1.5*d^1.5", "(d^1.5+(1-d)^1.5-1)/0.5", "1-d^3-(1-d)^3", "(1-d^(1/3)-(1-d)^(1/3))/(2/3)",          # Tsallis 1988, Havrda and Charvat 1967
+          "(1-d)/d+log((1-d)/d)", "d^3/3-d^4/4", "-log(d)-(1-d)-(1-d)^2/2", "1/d-1", "((1-d)/d)^(1/3)", "2*d^1.5/3-2*d^2.5/5",  # beta family (Buja, Stuetzle and Shen 2005)
+          "log(1-d^2)", "log(d^2+(1-d)^2)", "log(d^3+(1-d)^3)", "d^(1/3)", "(1-d)^(2/3)", "d^2.5", "-(0.9*log(d)+0.1*log(1-d))", "d/(1+d^2)", "(1-d)/(2-d)", "(1+d)/(3-d)", "exp(d)-1",
+          "exp(-log(d))", "sqrt(d*(1-d))", "log(d)*log(1-d)", "log(d)^2", "sqrt(1-d^2)", "d*log((1-d)/d)", "log(1-d+1e-3)", "log(0.99*d+0.005)", "(d^2-(1-d)^2)/(d^2+(1-d)^2)"],
+    "t": ["sigmoid(t+1)-sigmoid(t)", "softplus(t+1)-softplus(t)", "tanh(t+0.5)-tanh(t)", "sigmoid(2*t)-sigmoid(t)", "softplus(2*t)-2*softplus(t)", "log(sigmoid(t+1))-log(sigmoid(t))",
+          "sigmoid(t-0.5)-sigmoid(t+0.5)", "tanh(2*t)-tanh(t)", "softplus(t)-softplus(-t)-t", "sigmoid(t)^(1/3)", "sigmoid(t)^2.5", "log(softplus(t))", "sqrt(softplus(t))", "softplus(t)^2", "1/softplus(t)",
+          "softplus(t)/(1+softplus(t))", "(1-tanh(t))^2", "log(sigmoid(3*tanh(t)))", "softplus(-softplus(t))", "log(1+exp(t)+exp(2*t))", "log(1+exp(t)^(1/3))", "(1+exp(2*t))^(1/3)",
+          "(exp(t)+1)/(exp(t)+2)", "(exp(2*t)+1)/(exp(2*t)+exp(t)+1)", "log((exp(t)+exp(-t))/2)", "softplus(t)^0.5-sigmoid(t)", "log(1-sigmoid(t)^2)", "log(1+sigmoid(t)^3)", "exp(0.5*t)/(1+exp(t))", "t^2*sigmoid(t)",
+          "softplus(t)*sigmoid(-t)", "sqrt(1+exp(2*t))-exp(t)", "exp(-softplus(t))", "softplus(t+0.3)-0.5*softplus(2*t)", "sigmoid(t)*sigmoid(t+1)", "log(exp(0.5*t)+exp(-t))", "tanh(t)^3"],
+    "u": ["sqrt(1+u^2)-(1+u)/sqrt(2)", "(1+u^3)^(1/3)-2^(-2/3)*(1+u)", "(1+u)^2-2*(1+u^2)", "(1+u^0.5)^2-2*(1+u)", "(1+u^1.5)^(2/3)-2^(-1/3)*(1+u)",  # Oesterreicher and Vajda 2003; 2: the arc of the ROC curve
+          "(u-1)^2/(u+1)", "(u-1)^4/(u+1)^3", "(u-1)^4/(u+1)",                                                          # Vincze 1981, Le Cam 1986; Kafka, Oesterreicher and Vincze 1991
+          "u*log(u/(0.3*u+0.7))", "-log(0.3*u+0.7)", "0.3*u*log(u)-(0.3*u+0.7)*log(0.3*u+0.7)", "(u^0.3-0.3*u-0.7)/(-0.21)", "((1+u)/2)^0.5-1", "((1+u)/2)^(-1)-1", "((1+u^0.3)/2)^(1/0.3)-(1+u)/2",
+          "(u-1)^2*exp(-u)", "exp(-u)-1", "u*exp(-1/u)", "u^(1/3)", "u^(2/3)", "u^2.5", "(1+u)^(2/3)", "(1+u^2)^(1/3)", "(u^2+1)/(u^2+u+1)", "(1+u)/(2+u^2)", "log(1+u+u^2)", "log(1+u^0.5)", "log(1+u^(1/3))",
+          "(u^(2/3)-1)^2", "(u-1)^3/(u+1)", "sqrt(u)*log(u)", "log(1+u^2)", "u/(1+u)^2", "(sqrt(u)-1)^4", "log(u)^2", "(u-1)/(u+1)*log(u)", "(u^2-1)^2/u", "sqrt((1+u)/2)-(1+sqrt(u))/2", "u*log(1+1/u)",
+          "(1+u)*log(2)-(1+u)*log(1+u)", "(u+1)/2*log((u+1)/(2*sqrt(u)))", "log((1+u)/2)/log(2)", "(1+u)*(log(1+u)-log(2))^2"],
+}
+DIVISORS = {"d": ["1+d", "d", "1-d", "d^2+(1-d)^2", "2-d"], "t": ["1+exp(t)", "sigmoid(t)", "1+softplus(t)", "sigmoid(-t)", "1+t^2"], "u": ["1+u", "u", "1+u^2", "1+sqrt(u)", "(1+u)^2"]}
 NUMBERS = ["0.5", "2", "0.1", "3", "0.25", "1.5", "0.3", "0.9", "10"]
 
 
@@ -156,6 +182,7 @@ def log(a):
 def sqrt(a): return exp(log(a) / 2)
 def sigmoid(a): return 1 / (1 + exp(-a))
 def tanh(a): return 1 - 2 / (1 + exp(2 * a))
+def softplus(a): return log(1 + exp(a))
 
 
 def logit(t): return Series([Series.kind(t), Series.kind(1)])
@@ -164,7 +191,7 @@ def logit(t): return Series([Series.kind(t), Series.kind(1)])
 def formula(text, t):
     """The text's series where the logit is t + x."""
     exact = re.sub(r"(?<![\w.])(\d+(\.\d+)?(e-?\d+)?)", r"N('\1')", text.replace("^", "**"))
-    names = {"t": logit(t), "u": exp(logit(t)), "d": sigmoid(logit(t)), "exp": exp, "log": log, "sqrt": sqrt, "sigmoid": sigmoid, "tanh": tanh, "N": lift}
+    names = {"t": logit(t), "u": exp(logit(t)), "d": sigmoid(logit(t)), "exp": exp, "log": log, "sqrt": sqrt, "sigmoid": sigmoid, "tanh": tanh, "softplus": softplus, "N": lift}
     return eval(exact, names)                               # the texts are those above
 
 
@@ -223,11 +250,26 @@ def made_of(draw, atoms):
     return text
 
 
-def random_cases(n, seed):
+def made_wide(draw, kind):
+    """One to three atoms, of both grammars."""
+    atoms, how = WIDE[kind] + ATOMS[kind], draw.choice(["one", "sum", "sum", "product", "three", "quotient"])
+    a, b, c = draw.sample(atoms, 3)
+    if how == "one":
+        return draw.choice(WIDE[kind])
+    if how == "product":
+        return f"({a})*({b})"
+    if how == "three":
+        return f"({a})*({b})*({c})"
+    if how == "quotient":
+        return f"({a})/({draw.choice(DIVISORS[kind])})"
+    return f"{draw.choice(WIDE[kind])}{draw.choice('+-')}{draw.choice(NUMBERS)}*({b})"
+
+
+def random_cases(n, seed, wide):
     draw = random.Random(seed)
     for i in range(n):
         kind = draw.choice("dtuu")
-        text = made_of(draw, ATOMS[kind])
+        text = made_wide(draw, kind) if wide else made_of(draw, ATOMS[kind])
         if kind == "u" and i % 2:
             yield f"conj {text}", f"def f{i}(u) = {text}\n", f"conj(f{i}, exp(t))", lambda t, x=text: conj(x, t)
         elif kind == "u":
@@ -364,8 +406,8 @@ def page(gan, chosen, path):
 def main():
     gan, option = os.path.abspath(sys.argv[1]), sys.argv[2:]
     chosen = [c for c in cases() if option[:1] != ["--only"] or option[1] in c[0] or c[1]]
-    if option[:1] == ["--random"]:
-        chosen = list(random_cases(int(option[1]), int(option[2])))
+    if option[:1] in (["--random"], ["--wide"]):
+        chosen = list(random_cases(int(option[1]), int(option[2]), option[0] == "--wide"))
     return page(gan, chosen, option[1]) if option[:1] == ["--page"] else hold(gan, chosen)
 
 

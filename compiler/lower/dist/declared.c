@@ -65,7 +65,7 @@ static bool same_dims(Ctx *c, const Dist *d, Value *x, Value *draw, Span at)
 /* Where no type is declared, the shape of a draw is that of one. */
 static Value *shaped_like_draw(Ctx *c, Dist *d, Value *x, Span at)
 {
-    if (d->closure->def->define.result) return conform(c, d, x, at, "the argument of the density of");
+    if (d->closure->def->define.result) return conform(c, d, x, at, ARGUMENT_OF_DENSITY);
     if (!member_of(c, d, "sample", at, false) || val_bad(x)) return x;
     int draws = c->L->n_draws;
     Value *one = dist_draw(c, d, at);

@@ -168,7 +168,7 @@ static Dist *typed_base(Lower *L, const Dist *d)
 
 static Value *log_prob_typed(Ctx *c, Dist *d, Value *x, Span at)
 {
-    x = conform(c, d, as_settled(c, x, at), at, "the argument of the density of");
+    x = conform(c, d, as_settled(c, x, at), at, ARGUMENT_OF_DENSITY);
     return val_bad(x) ? x : dist_log_prob(c, typed_base(c->L, d), x, at);
 }
 

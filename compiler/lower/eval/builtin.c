@@ -29,8 +29,9 @@ int builtin_most(const Builtin *b) { return b->most; }
 
 Value *mistake(Ctx *c, const Call *k, const char *name, const char *wants, const Value *got)
 {
-    if (!val_bad(got))
-        diag_error(c->L->diags, k->at, E201, "%s takes %s, and this is %s", name, wants, val_text(c->L, got));
+    if (val_bad(got)) return val_error(c->L);
+    Diag *d = diag_error(c->L->diags, k->at, E201, "%s takes %s, and this is %s", name, wants, val_text(c->L, got));
+    if (got->kind == V_DIST && strstr(wants, "function")) diag_hint(d, "members of a distribution are functions of a number: Normal(0, 1).cdf");
     return val_error(c->L);
 }
 

@@ -280,6 +280,27 @@ static void bind_named(Ctx *c, Scope *scope, AstList params, const Args *args)
     }
 }
 
+/* y: class[3] ~ Categorical(3) */
+static const char *drawn_param(Lower *L, const Ast *p)
+{
+    const Ast *t = p->param.type && p->param.type->kind == AST_TYPE ? p->param.type : NULL;
+    const char *from = t && t->type.range ? strf(L, "Categorical(%s)", text_of_source(L, t->type.range->span)) : t && !strcmp(t->type.name, "real") ? "Normal(0, 1)" : "..";
+    return strf(L, "%s ~ %s", text_of_source(L, p->span), from);
+}
+
+/* With ways out of what is met first: a model of which something is neither given nor drawn, and f(slope: 0.1) for a function of x. */
+static void missing_argument(Ctx *c, const Ast *p, const Args *args, bool first, bool model, const char *what, Span at)
+{
+    Lower *L = c->L;
+    const char *call = text_of_source(L, at), *paren = strchr(call, '(');
+    bool by_name = args->n > 0;
+    for (int i = 0; i < args->n; i++) by_name = by_name && args->name[i];
+    Diag *d = diag_error(L->diags, at, E111, "%s needs an argument %s", what, p->param.name);
+    diag_note(d, p->span, "declared here");
+    if (model) diag_hint(d, "%s, where it is declared, has it drawn where it is not given", drawn_param(L, p));
+    else if (first && by_name && paren) diag_hint(d, "the function of %s is fn(%s) %.*s(%s, %s", p->param.name, p->param.name, (int)(paren - call), call, p->param.name, paren + 1);
+}
+
 bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *what, Span at, bool *open)
 {
     Value *given[MAX_ARGS] = {0};
@@ -297,8 +318,7 @@ bool bind_params(Ctx *c, Scope *scope, AstList params, Args *args, const char *w
         if (open) open[i] = !v && p->param.draw;
         if (open && open[i]) continue;
         if (!v && !p->param.value) {
-            Diag *d = diag_error(c->L->diags, at, E111, "%s needs an argument %s", what, p->param.name);
-            diag_note(d, p->span, "declared here");
+            missing_argument(c, p, args, !i, open != NULL, what, at);
             return false;
         }
         v = v ? given_by_place(&inner, params, given, i, where[i], what) : param_default(&inner, p);

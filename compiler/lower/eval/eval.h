@@ -120,6 +120,7 @@ bool   call_enter(Ctx *c, Span at);                                             
 
 
 /* v made to fit a declared type: ints become reals, lists tensors; dimension names are bound in c->scope, or must agree. */
+#define ARGUMENT_OF_DENSITY "the argument of the density of"                 /* what conform() is told that x of log_prob is */
 Value *type_conform(Ctx *c, Value *v, const Ast *type, Span at, const char *what);
 bool   type_dims(Ctx *c, const Ast *type, IrInts *dims);                        /* every dim must be known */
 bool   type_unify_dims(Ctx *c, const Ast *type, int rank, const int64_t *dim, bool *reported);      /* names without a number yet get these extents; false: it has others, or *reported */

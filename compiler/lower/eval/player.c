@@ -102,8 +102,10 @@ Value *player_declare(Ctx *c, const Ast *d, const char *name, bool local)
 Player *as_player(Ctx *c, Value *v, Span at)
 {
     if (v->kind == V_PLAYER) return player_self(v->player);
-    if (!val_bad(v))
-        diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
+    if (val_bad(v)) return NULL;
+    Diag *d = diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
+    if (val_is_number(v) || v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST)
+        diag_hint(d, "what is learned is a param of a net: net W { param w: real = 1; w }, whose number is W()");
     return NULL;
 }
 

@@ -128,14 +128,20 @@ static IrInts declared_dims(Ctx *c, const Ast *t, const IrInts *other)
 }
 
 /* A way out of the mismatches that are met first. */
-static void mismatch_hint(Ctx *c, Diag *d, Value *v, const Ast *type)
+static void mismatch_hint(Ctx *c, Diag *d, Value *v, const Ast *type, const char *what)
 {
     IrInts has = dims_of(c->L, v);
     int    wants = type->kind == AST_TYPE ? type->type.dims.n : -1;
     const char *drawn = v->kind == V_DIST ? c->L->dist_text(c->L, v->dist)
                         : v->kind == V_PLAYER && v->player->closure->def->kind == AST_DEFINE && v->player->closure->def->define.word != AST_DEFINE_NET ? v->player->name : NULL;
-    if (drawn) diag_hint(d, "a value is drawn from it: E[x ~ %s] f(x) is the mean of f over its draws", drawn);
+    bool density = !strncmp(what, ARGUMENT_OF_DENSITY, strlen(ARGUMENT_OF_DENSITY));
+    if (drawn && wants > 0) diag_hint(d, "values are drawn from it: x ~ %s^1000 has a row for each of 1000 draws, and E[x ~ %s] f(x) is the mean of f over draws", drawn, drawn);
+    else if (drawn) diag_hint(d, "a value is drawn from it: E[x ~ %s] f(x) is the mean of f over its draws", drawn);
     else if (wants == 0 && has.n == 1 && has.v[0] == 1) diag_hint(d, "scalar(v), or |> scalar, is the number of a real[1]");
+    else if (density && wants >= 0 && has.n > wants)
+        diag_hint(d, "x is like one draw: the density of n independent ones is that of p^n, as log_prob(Normal(0, 1)^3, x), and map(fn(v) log_prob(p, v), x) has one for each");
+    else if (v->kind == V_TENSOR && v->tensor.v->type.axes.n && wants == has.n + 1)
+        diag_hint(d, "each sample is one of these here; of x ~ p^1000 the 1000 draws are rows of one tensor");
     else if (wants > 0 && has.n == wants + 1) diag_hint(d, "nets and layers are written for one example, and E[..] brings the batch; map(f) goes over the rows of a tensor");
 }
 
@@ -156,7 +162,7 @@ static Value *mismatch(Ctx *c, Value *v, const Ast *type, Span at, const char *w
     }
     diag_label(d, "%s", got);
     diag_note(d, type->span, "declared here");
-    mismatch_hint(c, d, v, type);
+    mismatch_hint(c, d, v, type, what);
     return val_error(c->L);
 }
 

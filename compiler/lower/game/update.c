@@ -113,7 +113,9 @@ static IrVal *loss_value(Ctx *c, const Ast *e, const char **estimate)
         return NULL;
     }
     if (y->type.rank) {
-        diag_error(c->L->diags, e->span, E401, "a loss is one number, and this is %s", type_text(c->L, &y->type));
+        Diag *d = diag_error(c->L->diags, e->span, E401, "a loss is one number, and this is %s", type_text(c->L, &y->type));
+        if (y->type.rank == 1 && y->type.dim[0] == 1) diag_hint(d, "scalar(v) is the number of a real[1]: a critic ends in Dense(1) |> scalar");
+        else diag_hint(d, "sum and mean make one number of it; what a comparison takes as a critic gives one for an example");
         return NULL;
     }
     return y;

@@ -151,8 +151,9 @@ IrVal *face_node(Ctx *c, const Value *v)
     if (f->cond) face_node(c, f->cond);
     at_place(fn, f->home);
     Ctx entry = {.L = c->L, .batch = -1, .path = "", .index = ""};
+    uint32_t from = c->L->m->next_id;
     node = make(&entry, f);
-    if (node->def) *(f->home ? &f->home->last : &fn->last_face) = node->def;
+    if (node->def && node->id >= from) *(f->home ? &f->home->last : &fn->last_face) = node->def;         /* 1 * a is a, which stands further ahead */
     fn->b.block = block;
     fn->b.before = before;
     array_push(c->L->a, &f->made, ((__typeof__(*f->made.v)){fn, node}));
