@@ -45,7 +45,7 @@ Progress *progress_new(int fd, bool terminal, bool colour, int64_t step, int64_t
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 
-/* Five digits: this is for eyes, the log has them all. */
+/* Five digits, and all of a whole number: this is for eyes, the log has them all. */
 static void format(char text[40], GanElem elem, const void *value)
 {
     switch (elem) {
@@ -55,8 +55,7 @@ static void format(char text[40], GanElem elem, const void *value)
     case GAN_I64: snprintf(text, 40, "%" PRId64, *(const int64_t *)value); return;
     case GAN_F32:
     case GAN_F64: {
-        double x = gan_elem_get(elem, value, 0);
-        snprintf(text, 40, "%.5g", isnan(x) ? NAN : x);     /* without a sign */
+        gan_number_text(text, gan_elem_get(elem, value, 0), 5);
         return;
     }
     }

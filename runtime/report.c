@@ -4,6 +4,7 @@
 
 #include "runtime/chart.h"
 #include "runtime/file.h"
+#include "runtime/tensor.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -208,6 +209,13 @@ static void add_name(Text *t, const Curve *c)
     text_add(t, ")</i>");
 }
 
+static void add_last(Text *t, const Curve *c)
+{
+    char value[GAN_NUMBER_TEXT];
+    gan_number_text(value, chart_last(c), 6);
+    text_add(t, value);
+}
+
 static void add_once(Text *t, const Curves *curves)
 {
     int n = 0;
@@ -219,7 +227,9 @@ static void add_once(Text *t, const Curves *curves)
         if (c->points.n > 1) continue;
         text_add(t, "<tr><td>");
         add_name(t, c);
-        text_printf(t, "<td><b>%.6g</b>\n", chart_last(c));
+        text_add(t, "<td><b>");
+        add_last(t, c);
+        text_add(t, "</b>\n");
     }
     text_add(t, "</table>\n");
 }
@@ -234,7 +244,9 @@ static void add_curves(Text *t, const Curves *curves, double last)
         marks |= odd(c);
         text_add(t, "<figure><figcaption>");
         add_name(t, c);
-        text_printf(t, " <b>%.6g</b></figcaption>", chart_last(c));
+        text_add(t, " <b>");
+        add_last(t, c);
+        text_add(t, "</b></figcaption>");
         chart_add(t, &c, 1, last);
         text_add(t, "</figure>\n");
     }
@@ -374,7 +386,7 @@ static void add_table(Text *t, const Games *g)
         text_printf(t, "\n<tr><td><a href='seed-%llu/report.html'>%llu</a><td%s>%s at step %" PRId64, seed, seed, one->failed ? " class=no" : "", one->state, one->step);
         for (int i = 0; i < g->n_names; i++) {
             text_add(t, "<td>");
-            if (g->curve[i][k]) text_printf(t, "%.6g", chart_last(g->curve[i][k]));
+            if (g->curve[i][k]) add_last(t, g->curve[i][k]);
         }
         for (int i = 0; i < one->n_expects; i++) add_judgement(t, &one->expect[i]);
     }

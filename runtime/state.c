@@ -2,6 +2,7 @@
 #include "runtime/state.h"
 #include "base/pages.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +127,7 @@ int gan_model_inputs(const GanProgram *p, const GanModel *m, int *slot, int most
 
 /* ---- what must hold -------------------------------------------------------------------------------------------------- */
 
-/* The slot's path is "required.3:LINE ", then the words; behind it in the list stands that of the number, if there is one. */
+/* The slot's path is "required.3:PLACE ", a line or FILE:LINE, then the words; behind it in the list stands that of the number, if there is one. */
 const char *state_required(const GanProgram *p, const GanState *s, int fn, char text[GAN_ERROR_TEXT])
 {
     const GanFunction *f = &p->function[fn];
@@ -139,8 +140,8 @@ const char *state_required(const GanProgram *p, const GanState *s, int fn, char 
             memcpy(&x, state_slot(p, s, f->written[i + 1]), sizeof x);
             snprintf(number, sizeof number, isnan(x) ? ": nan" : ": %.7g", x);
         }
-        const char *words = strchr(slot->path, ' '), *line = strchr(slot->path, ':');
-        if (line && words && line < words) snprintf(text, GAN_ERROR_TEXT, "%s%s (line %.*s)", words + 1, number, (int)(words - line - 1), line + 1);
+        const char *words = strchr(slot->path, ' '), *place = strchr(slot->path, ':');
+        if (place && words && place < words) snprintf(text, GAN_ERROR_TEXT, "%s%s (%s%.*s)", words + 1, number, isdigit((unsigned char)place[1]) ? "line " : "", (int)(words - place - 1), place + 1);
         else snprintf(text, GAN_ERROR_TEXT, "%s%s", words ? words + 1 : slot->path, number);
         return text;
     }

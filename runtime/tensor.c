@@ -176,3 +176,10 @@ char *gan_tensor_text(const GanTensor *t, char *text, size_t n)
     if (used < n) snprintf(text + used, n - used, "]");
     return text;
 }
+
+void gan_number_text(char text[GAN_NUMBER_TEXT], double x, int digits)
+{
+    bool whole = fabs(x) < 1e12 && x == floor(x);
+    if (whole) snprintf(text, GAN_NUMBER_TEXT, "%.0f", x + 0.0);
+    else snprintf(text, GAN_NUMBER_TEXT, "%.*g", digits, isnan(x) ? NAN : x);
+}

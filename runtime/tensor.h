@@ -47,3 +47,7 @@ bool      gan_tensor_fits(const GanTensor *t, int64_t i, GanElem elem);    /* do
 
 /* "f32[60000, 28, 28]" into `text`, cut to n bytes; returns `text`. */
 char *gan_tensor_text(const GanTensor *t, char *text, size_t n);
+
+/* A number for eyes, of so many digits, and of all of them where it is a whole one as counts are, below 1e12. A nan is without a sign. */
+enum { GAN_NUMBER_TEXT = 40 };
+void gan_number_text(char text[GAN_NUMBER_TEXT], double x, int digits);

@@ -13,9 +13,12 @@
 
 static IrVal *equals(IrBuilder *B, IrVal *a, double x) { return ir_compare(B, IR_EQ, a, ir_const_like(B, a, x)); }
 
-/* b * a^(b-1), where b = 0 is a known zero even if a is 0 too. */
+/* b * a^(b-1), where b = 0 is a known zero even if a is 0 too. Of a known b nothing is asked of it, so that b - 1 is known, too. */
 static IrVal *pow_by_base(IrBuilder *B, IrVal *g, IrVal *a, IrVal *b)
 {
+    double known;
+    if (ir_is_const(b, &known) && known == 0) return ir_const_like(B, g, 0);
+    if (ir_is_const(b, &known)) return ir_mul(B, g, ir_mul(B, b, ir_pow(B, a, ir_sub(B, b, ir_const_like(B, b, 1)))));
     IrVal *flat = equals(B, b, 0);
     IrVal *exponent = ir_sub(B, ir_select(B, flat, ir_const_like(B, b, 1), b), ir_const_like(B, b, 1));
     return ir_select(B, flat, ir_const_like(B, g, 0), ir_mul(B, g, ir_mul(B, b, ir_pow(B, a, exponent))));

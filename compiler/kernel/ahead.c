@@ -14,7 +14,7 @@ enum {
     MOST = 8                                                /* values a product asks for */
 };
 
-typedef struct Last { const KMem *mem; double at; } Last;
+typedef struct Last { int walk; double at; } Last;          /* of a buffer: when it was touched, and in which walk over a step */
 
 typedef struct Asking {
     KPlan   *p;
@@ -23,8 +23,8 @@ typedef struct Asking {
     const KKernel *k;                                       /* the kernel at hand */
     bool     next;                                          /* it stands at the panel after the product's */
     double   bytes;                                         /* touched so far, a panel of everything */
-    ARRAY(Last) met;
-    Arena   *scratch;
+    int      walk;
+    Last    *last;                                          /* by KMem.made */
 } Asking;
 
 static bool asks(const KKernel *k)
@@ -64,47 +64,54 @@ static void see(void *self, const KTouch *t)
 {
     Asking *a = self;
     if (!t->mem && t->slot < 0) return;
-    Last *l = NULL;
-    for (int i = 0; i < a->met.n && t->mem; i++)
-        if (a->met.v[i].mem == t->mem) l = &a->met.v[i];
-    bool near = l && a->bytes - l->at < NEAR;
+    Last *l = t->mem ? &a->last[t->mem->made] : NULL;
+    bool near = l && l->walk == a->walk && a->bytes - l->at < NEAR;
     if (!near) a->bytes += (double)panel_bytes(a, t);
-    if (!t->mem) return;
-    if (l) l->at = a->bytes;
-    else array_push(a->scratch, &a->met, ((Last){t->mem, a->bytes}));
+    if (!l) return;
+    *l = (Last){a->walk, a->bytes};
     KAhead lines;
     if (near || !a->product || a->product->ahead.n == MOST || !lines_of(a, t, &lines)) return;
     plan_did(a->p, PLAN_ahead, true);
     array_push(a->p->arena, &a->product->ahead, lines);
 }
 
-/* What comes before the first product is asked for by the last one, of the next panel. */
-static void of_step(KPlan *p, const KStep *s)
+static void walk(Asking *a, int n)
 {
-    Asking a = {.p = p, .step = s, .scratch = arena_new()};
-    int first = -1;
-    for (int i = 0; i < s->panel.n; i++) {
-        a.k = s->panel.v[i];
-        kernel_touches(p, a.k, see, &a);
-        if (!asks(a.k)) continue;
-        a.product = s->panel.v[i];
-        first = first < 0 ? i : first;
+    a->walk++;
+    for (int i = 0; i < n; i++) {
+        a->k = a->step->panel.v[i];
+        kernel_touches(a->p, a->k, see, a);
+        if (!a->next && asks(a->k)) a->product = a->step->panel.v[i];
     }
-    a.next = true;
-    a.met.n = 0;
-    for (int i = 0; i <= first; i++) {
-        a.k = s->panel.v[i];
-        kernel_touches(p, a.k, see, &a);
-    }
-    arena_free(a.scratch);
 }
 
-void kernel_ahead(KPlan *p, const KBlock *b)
+/* What comes before the first product is asked for by the last one, of the next panel. */
+static void of_step(Asking *a, const KStep *s)
+{
+    int first = 0;
+    a->step = s;
+    a->product = NULL;
+    a->next = false;
+    while (first < s->panel.n && !asks(s->panel.v[first])) first++;
+    if (first == s->panel.n) return;
+    walk(a, s->panel.n);
+    a->next = true;
+    walk(a, first + 1);
+}
+
+static void of_block(Asking *a, const KBlock *b)
 {
     for (int i = 0; i < b->steps.n; i++) {
         const KStep *s = b->steps.v[i];
         for (int k = 0; k < 2; k++)
-            if (s->body[k]) kernel_ahead(p, s->body[k]);
-        if (s->kind == K_TILED && !s->by_kernels) of_step(p, s);
+            if (s->body[k]) of_block(a, s->body[k]);
+        if (s->kind == K_TILED && !s->by_kernels) of_step(a, s);
     }
+}
+
+void kernel_ahead(KPlan *p)
+{
+    Arena *scratch = arena_new();
+    of_block(&(Asking){.p = p, .last = arena_array(scratch, Last, p->n_mems + 1)}, &p->top);
+    arena_free(scratch);
 }

@@ -373,5 +373,5 @@ void kernel_finish(KPlan *p)
     finish_kernels(p);
     kernel_epilogues(p, &p->top);
     products_by_tiles(&p->top);
-    if (plan_takes(p, PLAN_ahead)) kernel_ahead(p, &p->top);
+    if (plan_takes(p, PLAN_ahead)) kernel_ahead(p);
 }

@@ -42,6 +42,6 @@ bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
 void    kernel_whole(KPlan *p, KBlock *b);                  /* whole.c: gradients tile by tile, with the rows that read them */
 void    kernel_epilogues(KPlan *p, KBlock *b);              /* epilogue.c: rows behind register tiles */
-void    kernel_ahead(KPlan *p, const KBlock *b);            /* ahead.c: what products ask for while they multiply */
+void    kernel_ahead(KPlan *p);                             /* ahead.c: what products ask for while they multiply */
 void    kernel_waits(KPlan *p);                             /* wait.c: where threads wait for one another */
 void    kernel_layout(KPlan *p);                            /* memory.c: live ranges and offsets */

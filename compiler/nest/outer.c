@@ -374,12 +374,52 @@ static void outer_chunks(Nest *n, const OuterCode *c, OuterPart *t, int d, Offse
     nest_end(n, l);
 }
 
+static void outer_windows(Nest *n, const OuterCode *c, OuterPart *t, int w, Offsets at);
+
+/* Along the first window one operand's places one by one, outside of the taps: what all taps read there comes from near. Each tap's sum is in its order. */
+static void by_places(Nest *n, const OuterCode *c, const OuterPart *t, int w, int by, Offsets at)
+{
+    const IrWindow *win = &c->node->attr->windows[w];
+    const OuterPair *p = t->chunk;
+    int of[2] = {1 - n->k->side, n->k->side};               /* operands of rows and columns */
+    int64_t size[2] = {c->node->arg[0]->type.dim[win->a], c->node->arg[1]->type.dim[win->b]};
+    LoopIns *places = nest_loop(n, size[of[by]]), *taps = nest_par(n, c->window[w].extent);
+    LoopIndex o = nest_counter(taps);
+    NestTaps met = nest_taps(n, win, size[0], size[1], o);
+    LoopIndex first[2] = {met.i, met.k}, turn = loop_plus(&n->b, nest_counter(places), loop_times(first[of[by]], -1));
+    int64_t step[2] = {met.step_i, met.step_k};
+    LoopIns *is = loop_when(&n->b, loop_op2(&n->b, LOOP_inside, loop_index(&n->b, &turn), met.count));
+    for (int s = 0; s < 2; s++) at.off[s] = tile_stepped(n, tile_stepped(n, at.off[s], first[of[s]], p->window[s][w]), turn, step[of[s]] * p->window[s][w]);
+    at.off[2] = tile_stepped(n, at.off[2], o, c->window[w].s[2]);
+    OuterPart part = *t;
+    outer_windows(n, c, &part, w + 1, at);
+    loop_close(&n->b, is);
+    nest_end(n, taps);
+    nest_end(n, places);
+}
+
+/* Of which operand, 0 of the rows and 1 of the columns: one whose places taps meet one after the other. -1: of none, or the sums of all taps are not near. */
+static int places_of(Nest *n, const OuterCode *c, int window)
+{
+    enum { NEAR = 1 << 13 };                                /* numbers */
+    const IrAttrs *a = c->node->attr;
+    const IrWindow *w = &a->windows[window];
+    if (c->window[window].extent == 1 || ir_dims_size(&c->node->result[0].type) > NEAR) return -1;
+    int64_t g = ir_common_divisor(w->dil_a, w->dil_b), step[2] = {w->dil_b / g, w->dil_a / g};
+    return step[n->k->side] == 1 ? 1 : step[1 - n->k->side] == 1 ? 0 : -1;
+}
+
 /* The result's windows, then the chain's loops, outermost first. */
 static void outer_windows(Nest *n, const OuterCode *c, OuterPart *t, int w, Offsets at)
 {
     if (w == c->node->attr->n_windows) {
         add_steps(&t->steps, &t->chunk->contract);
         outer_chunks(n, c, t, 0, at);
+        return;
+    }
+    int by = t->steps.n ? -1 : places_of(n, c, w);          /* other axes are outside of all places */
+    if (by >= 0) {
+        by_places(n, c, t, w, by, at);
         return;
     }
     LoopIns *l = nest_par(n, c->window[w].extent);

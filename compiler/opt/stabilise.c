@@ -299,7 +299,7 @@ static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
 {
     bool head = tree_is_head(w, r->root), cancels;
     IrElem own = r->root->type.elem;
-    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_functions = tree_is_of_direction(&r->space, f) || tree_has_opaque(r, f);
+    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_functions = tree_is_of_direction(r, f) || tree_has_opaque(r, f);
     if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
     IrVal *made = write_form(w, r, b, own, f, &cancels);
     if (!made || own == IR_F64 || !of_functions || (!cancels && !is_off(w, made))) return made;
@@ -355,7 +355,7 @@ static bool magnifies(Walk *w, IrVal *v)
 static IrVal *with_tails(Walk *w, IrVal *v, IrVal *made)
 {
     if (tree_info(w, v)->functions < 2 || (!tree_is_head(w, v) && is_product_of_closed(w, v))) return made;
-    IrVal *r = tree_with_tails(w, v, made, !made && (tree_is_head(w, v) || is_off(w, v)));
+    IrVal *r = tree_with_tails(w, v, made, !made && (tree_is_head(w, v) || tree_info(w, v)->holds || is_off(w, v)));
     if (!r || r == made) return made;
     IrBuilder b = tree_before(w, v);
     return of_type(&b, r, v);

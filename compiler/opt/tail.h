@@ -25,6 +25,7 @@ typedef struct Tail {
     const void *direction;                                  /* tree_tail.c: what T is; NULL: there is no T in it */
     double   from;                                          /* the same: it is that where T is below */
     int64_t  lowest;                                        /* the same: the lowest power of a row that it is made of */
+    bool     logs_of_0;                                     /* the same: the logarithm is taken of what is 0 far enough */
     int64_t  smallest;                                      /* the same: the highest of one that is divided by */
     int64_t  known;
     TailTerm t[TAIL_TERMS];                                 /* by e, then by j */

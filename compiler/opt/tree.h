@@ -139,7 +139,7 @@ bool tree_has_opaque(const Reader *r, const Form *f);
 /* ---- from a form to a tree (tree_write.c) ----------------------------------------------------------------------- */
 
 /* Is f of T alone? */
-bool tree_is_of_direction(const FormSpace *s, const Form *f);
+bool tree_is_of_direction(const Reader *r, const Form *f);
 /* NULL when some number of it cannot be written. *cancels: terms that may have different signs are added up. */
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
 

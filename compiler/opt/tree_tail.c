@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100 };
+enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100, MOST_FACTORS = 32 };
 enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
 enum { FAR_IN_F64 = 3 }; /* powers of exp(2 * 88) and more are beyond f64 */
 
@@ -23,6 +23,7 @@ typedef struct Side {
     bool   clashes;                                         /* something else is in it */
     double from;                                            /* it is that sum where sign * T is below */
     int64_t lowest;                                         /* the lowest power of E of a row */
+    bool logs_of_0;                                         /* the logarithm is taken of what vanishes, and was not written as an exponential */
     int64_t smallest;                                       /* the highest of a divisor, or of what has a negative power taken */
     int    rows;
 } Side;
@@ -30,6 +31,15 @@ typedef struct Side {
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static Tail *read(Side *s, IrVal *v);
+
+/* A constant, or a row of constants. */
+static bool is_number(Walk *w, const IrVal *v, double *c)
+{
+    const NodeInfo *i = tree_info(w, v);
+    const IrVal *known = i && i->local ? i->local : v;
+    while (known->def && tree_row(w, known) == READ_SAME) known = known->def->arg[0];
+    return ir_is_real(v->type.elem) && ir_is_const(known, c);
+}
 
 static Tail *of_number(Arena *arena, double c)
 {
@@ -52,11 +62,25 @@ static bool is_read_through(Walk *w, const IrVal *v)
     return op == IR_abs || op == IR_max || op == IR_min || tree_row(w, v) == READ_SELECT;
 }
 
+/* Products of sums of T, T times T times T: of what direction? */
+static bool is_power(Walk *w, Arena *arena, IrVal *v, Linear *l)
+{
+    Linear left, right;
+    Q factor;
+    const IrNode *n = v->def;
+    if (!tree_info(w, v) || tree_info(w, v)->size > MOST_FACTORS || n->op != IR_mul) return false;
+    bool ok = is_power(w, arena, n->arg[0], &left) || tree_linear(w, arena, n->arg[0], &left, &factor);
+    ok = ok && (is_power(w, arena, n->arg[1], &right) || tree_linear(w, arena, n->arg[1], &right, &factor));
+    *l = left;
+    return ok && left.n && right.n && tree_same_direction(w, &left, &right);
+}
+
 /* A sum without functions. */
 static bool is_linear(Walk *w, Arena *arena, IrVal *v, Linear *l, Q *factor)
 {
+    Linear other;
     bool is = tree_linear(w, arena, v, l, factor);
-    for (int i = 0; is && i < l->n; i++) is = !is_read_through(w, l->base[i]);
+    for (int i = 0; is && i < l->n; i++) is = !is_read_through(w, l->base[i]) && !is_power(w, arena, l->base[i], &other);
     return is;
 }
 
@@ -119,11 +143,18 @@ static Tail *divisor_of(Side *s, Tail *t)
     return t;
 }
 
+static Tail *logarithm_of(Side *s, const IrVal *v, Tail *t)
+{
+    const TailTerm *first = t ? tail_first(t) : NULL;
+    s->logs_of_0 |= first && first->e > 0 && !(v->def && v->def->op == IR_exp);
+    return t;
+}
+
 static Tail *read_pow(Side *s, IrVal *const *arg)
 {
     double k;
     Q q;
-    if (!ir_is_const(arg[1], &k) || !q_from_f64(k, &q)) return NULL;
+    if (!is_number(s->w, arg[1], &k) || !q_from_f64(k, &q)) return NULL;
     Tail *t = read(s, arg[0]);
     return tail_pow(s->arena, k < 0 ? divisor_of(s, t) : t, q);
 }
@@ -160,7 +191,7 @@ static Tail *read_function(Side *s, const IrNode *n)
     switch (n->op) {
     case IR_exp: return tail_exp(arena, a);
     case IR_expm1: return tail_expm1(arena, a);
-    case IR_log: return tail_log(arena, a);
+    case IR_log: return tail_log(arena, logarithm_of(s, n->arg[0], a));
     case IR_log1p: return tail_log1p(arena, a);
     case IR_softplus: return tail_softplus(arena, a);
     case IR_sigmoid: return tail_sigmoid(arena, a);
@@ -212,13 +243,14 @@ static Tail *read_new(Side *s, IrVal *v, NodeInfo *i)
     t->from = own.from;
     t->lowest = first && first->e < own.lowest ? first->e : own.lowest;
     t->smallest = own.smallest;
+    t->logs_of_0 = own.logs_of_0;
     return t;
 }
 
 static Tail *read(Side *s, IrVal *v)
 {
     double c;
-    if (ir_is_const(v, &c)) return of_number(s->arena, c);
+    if (is_number(s->w, v, &c)) return of_number(s->arena, c);
     NodeInfo *i = ir_is_real(v->type.elem) ? tree_info(s->w, v) : NULL;
     if (!i) return read_linear(s, v);
     Tail *t = i->tail_read[s->sign < 0] ? i->tail[s->sign < 0] : read_new(s, v, i);
@@ -226,6 +258,7 @@ static Tail *read(Side *s, IrVal *v)
     meet(s, t->direction);
     s->from = fmin(s->from, t->from);
     s->lowest = t->lowest < s->lowest ? t->lowest : s->lowest;
+    s->logs_of_0 |= t->logs_of_0;
     s->smallest = t->smallest > s->smallest ? t->smallest : s->smallest;
     return t;
 }
@@ -272,7 +305,7 @@ static bool is_of_both_signs(const Tail *t)
 /* Do rows overflow where it does not, or in a way that leaves no sign, or vanish under a fraction's line? */
 static bool overflows(const Tail *t, const TailTerm *first, IrElem elem)
 {
-    if (t->lowest < (first->e < 0 ? first->e : 0)) return true;
+    if (t->logs_of_0 || t->lowest < (first->e < 0 ? first->e : 0)) return true;
     int64_t far = elem == IR_F64 ? FAR_IN_F64 * TAIL_UNIT : 0;
     if (first->e < -far && is_of_both_signs(t)) return true;
     return t->smallest > far && -first->e < t->smallest;
@@ -402,6 +435,8 @@ typedef struct Copy {
     const Linear *direction;
     IrBuilder b;
     IrVal    *t; /* T, between the series */
+    IrVal    *to[2]; /* T and -T */
+    bool      open[2]; /* the whole has no series there: the largest parts that have one are given theirs */
     int       number;
 } Copy;
 
@@ -438,16 +473,52 @@ static IrVal *copy_row(Copy *c, IrVal *v)
     return x || (!through && how != READ_ALGEBRA) ? x : copy_like(c, n);
 }
 
+/* Where the rows are held: beyond where a series begins, so that no slope is taken at a corner. */
+static double held_at(const Power *p) { return p->below * 1.0625; }
+
+/* One side's series where T, or -T, is below p->below. */
+static IrVal *beyond(IrBuilder *b, const Power *p, IrVal *t, IrVal *r)
+{
+    return ir_select(b, ir_compare(b, IR_LT, t, number(b, p->below)), write_power(b, p, t), r);
+}
+
+static void hold_at(Copy *c, int side, const Power *p)
+{
+    c->t = side ? ir_min(&c->b, c->t, number(&c->b, -held_at(p))) : ir_max(&c->b, c->t, number(&c->b, held_at(p)));
+}
+
+/* With a series of its own on the sides where the whole has none. */
+static IrVal *copy_parts(Copy *c, IrVal *v, const NodeInfo *i)
+{
+    Copy outside = *c;
+    Power *p[2] = {0};
+    for (int k = 0; k < 2; k++) {
+        const Tail *t = c->open[k] && i->functions > 1 ? read_side(c->w, c->arena, k ? -1 : 1, v) : NULL;
+        if (!t) continue;
+        c->open[k] = false;
+        p[k] = arena_new_of(c->arena, Power);
+        if (!loses(t, IR_F64) || !find_power(t, p[k])) p[k] = NULL;
+        else hold_at(c, k, p[k]);
+    }
+    if (p[0] || p[1]) c->number = ++c->w->trees; /* what it shares with others is not held there */
+    IrVal *r = copy_row(c, v);
+    for (int k = 0; k < 2 && r; k++)
+        if (p[k]) r = beyond(&c->b, p[k], c->to[k], r);
+    *c = outside;
+    return r;
+}
+
 /* v in f64; NULL: something else than T is in it. */
 static IrVal *copy(Copy *c, IrVal *v)
 {
     double x;
-    if (ir_is_const(v, &x) && ir_is_real(v->type.elem)) return number(&c->b, x);
+    if (is_number(c->w, v, &x)) return number(&c->b, x);
     NodeInfo *i = tree_info(c->w, v);
     if (!i) return copy_linear(c, v);
     if (i->copy_in == c->number) return i->copy;
+    IrVal *made = copy_parts(c, v, i);
     i->copy_in = c->number;
-    return i->copy = copy_row(c, v);
+    return i->copy = made;
 }
 
 static IrVal *direction(IrBuilder *b, Walk *w, const Linear *t)
@@ -462,26 +533,20 @@ static IrVal *direction(IrBuilder *b, Walk *w, const Linear *t)
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-/* Where the rows are held: beyond where a series begins, so that no slope is taken at a corner. */
-static double held_at(const Power *p) { return p->below * 1.0625; }
-
-/* One side's series where T, or -T, is below p->below. */
-static IrVal *beyond(IrBuilder *b, const Power *p, IrVal *t, IrVal *r)
-{
-    return p ? ir_select(b, ir_compare(b, IR_LT, t, number(b, p->below)), write_power(b, p, t), r) : r;
-}
-
 /* Below p[0]->below and above -p[1]->below the series; NULL: it has none. */
 static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, Power *const *p)
 {
     IrBuilder *b = &c->b;
     *b = tree_before(c->w, v);
-    IrVal *t = direction(b, c->w, c->direction), *up = ir_neg(b, t);
-    c->t = p[0] ? ir_max(b, t, number(b, held_at(p[0]))) : t;
-    if (p[1]) c->t = ir_min(b, c->t, number(b, -held_at(p[1])));
+    c->t = c->to[0] = direction(b, c->w, c->direction);
+    c->to[1] = ir_neg(b, c->t);
+    for (int k = 0; k < 2; k++)
+        if (p[k]) hold_at(c, k, p[k]);
     c->number = ++c->w->trees;
     IrVal *r = copy(c, rows);
-    return r ? beyond(b, p[0], t, beyond(b, p[1], up, r)) : NULL;
+    for (int k = 1; k >= 0 && r; k--)
+        if (p[k]) r = beyond(b, p[k], c->to[k], r);
+    return r;
 }
 
 /* The type that v is computed in, made or as it is written. */
@@ -503,7 +568,8 @@ static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made, bool an
         of_rows[i] = read_side(w, scratch, i ? -1 : 1, rows);
         t[i] = made ? read_side(w, scratch, i ? -1 : 1, v) : of_rows[i];
         if (!c.direction) c.direction = direction_of(of_rows[i], t[i]);
-        if (!of_rows[i] && !t[i]) continue;
+        c.open[i] = !of_rows[i] && !t[i];
+        if (c.open[i]) continue;
         known = known && of_rows[i];
         any |= loses(of_rows[i], elem_of(w, v, made));
         ends |= loses(of_rows[i], IR_F64);

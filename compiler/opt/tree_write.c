@@ -92,15 +92,41 @@ static IrVal *converted(Writer *w, IrVal *v)
     return to;
 }
 
-/* Of a number per sample in f64 what a leaf is computed from is so, too: 1 + t^2 beside exp(t). */
-static IrVal *in_elem(Writer *w, IrVal *v, int depth)
+static int base_of(const Reader *r, const IrVal *v) /* of T; -1: none */
 {
-    bool of_sample = v->type.rank == 0 && v->type.axes.n == 1 && w->r->root->type.rank == 0;
-    bool reads = of_sample && w->elem == IR_F64 && v->type.elem == IR_F32 && depth < MOST_WIDE_DEPTH && tree_reading(w->r->w, v) == READ_ALGEBRA;
-    if (!reads) return converted(w, v);
+    const Linear *t = r->space.direction < 0 ? NULL : &r->leaf[r->space.direction];
+    for (int i = 0; t && i < t->n; i++)
+        if (tree_same_value(r->w, t->base[i], v)) return i;
+    return -1;
+}
+
+/* 1 + t^2 beside exp(t) */
+static bool is_of_t(const Reader *r, IrVal *v, int depth)
+{
+    Reading how = tree_reading(r->w, v);
+    if (how == READ_NUMBER || base_of(r, v) >= 0) return true;
+    bool all = depth < MOST_WIDE_DEPTH && (how == READ_ALGEBRA || how == READ_SAME);
+    for (int i = 0; all && i < v->def->n_args; i++) all = is_of_t(r, v->def->arg[i], depth + 1);
+    return all;
+}
+
+/* What is_of_t(), in f64: it was rounded before, and its slope would not meet those of the functions. */
+static IrVal *of_t(Writer *w, IrVal *v)
+{
+    int base = base_of(w->r, v);
+    if (base >= 0) return converted(w, tree_best(w->r->w, w->r->leaf[w->space->direction].base[base]));
+    Reading how = tree_reading(w->r->w, v);
+    double c;
+    if (how == READ_NUMBER) return ir_is_const(v, &c) ? number(w, c) : converted(w, v);
     IrVal *args[3];
-    for (int i = 0; i < v->def->n_args; i++) args[i] = in_elem(w, v->def->arg[i], depth + 1);
-    return ir_like(w->b, v->def, args)->result;
+    for (int i = 0; i < v->def->n_args; i++) args[i] = of_t(w, v->def->arg[i]);
+    return how == READ_SAME ? args[0] : ir_like(w->b, v->def, args)->result;
+}
+
+static IrVal *base_value(Writer *w, IrVal *v)
+{
+    bool wide = w->elem == IR_F64 && v->type.elem == IR_F32 && is_of_t(w->r, v, 0);
+    return wide ? of_t(w, v) : converted(w, tree_best(w->r->w, v));
 }
 
 static IrVal *leaf_value(Writer *w, int i)
@@ -110,7 +136,7 @@ static IrVal *leaf_value(Writer *w, int i)
     IrVal *v = NULL;
     for (int k = 0; k < l->n && w->elem == IR_F64; k++) tree_widen(w->r->w, l->base[k]);
     for (int k = 0; k < l->n; k++)
-        v = sum(w, v, scaled(w, q_f64(l->c[k]), in_elem(w, tree_best(w->r->w, l->base[k]), 0)));
+        v = sum(w, v, scaled(w, q_f64(l->c[k]), base_value(w, l->base[k])));
     if (!q_is(l->add, 0)) v = sum(w, v, number(w, q_f64(l->add)));
     return w->leaf[i] = v;
 }
@@ -650,11 +676,19 @@ static IrVal *write_sides(Writer *w, Groups *gs, const Form *f)
     return ir_select(w->b, ir_compare(w->b, IR_LT, t, number(w, 0)), below, above);
 }
 
-bool tree_is_of_direction(const FormSpace *s, const Form *f)
+static bool is_leaf_of_t(const Reader *r, int leaf)
 {
+    bool of = true;
+    for (int k = 0; k < r->leaf[leaf].n; k++) of = of && is_of_t(r, r->leaf[leaf].base[k], 0);
+    return of;
+}
+
+bool tree_is_of_direction(const Reader *r, const Form *f)
+{
+    const FormSpace *s = &r->space;
     bool of = s->direction >= 0;
     for (int i = 0; i < f->n; i++)
-        for (int k = 0; k < s->n_leaves; k++) of = of && (k == s->direction || !f->t[i].leaf[k]);
+        for (int k = 0; k < s->n_leaves; k++) of = of && (k == s->direction || !f->t[i].leaf[k] || is_leaf_of_t(r, k));
     return of;
 }
 

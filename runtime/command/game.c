@@ -162,7 +162,9 @@ static void add_summary(Text *t, const Game *g, const char *name, const TrainerR
         if (rows) add_table(&tables, g, r, i, rows, columns);
         i += rows ? rows * columns - 1 : 0;
         if (rows || !report->made) continue;
-        text_printf(t, "%s %s %.6g", before, report->name, isnan(report->value) ? NAN : report->value);
+        char value[GAN_NUMBER_TEXT];
+        gan_number_text(value, report->value, 6);
+        text_printf(t, "%s %s %s", before, report->name, value);
         measured_text(report, r->seed, t);
         before = ",";
     }

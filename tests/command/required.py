@@ -98,6 +98,19 @@ def check_failure(line, said, s):
             assert "does not hold" in r.err or "first value that is not finite" in r.err, (line, engine, r)
 
 
+def test_of_which_file_a_line_is():
+    """Of the program's own file its number, of another file its name too, of what is typed at the prompt none."""
+    with folder() as d:
+        for name, text in (("parts", 'import distributions\ndef dens(s) = log_prob(Normal(0, require(s > 0.5, s, "too small")), 1)\n'),
+                           ("it", "import parts, distributions\nstate s: real = 2\nalternate 4 steps { s := s - 1\n  report a = parts.dens(s) }\n")):
+            with open(os.path.join(d, f"{name}.gan"), "w", encoding="utf-8") as f:
+                f.write(text)
+        r = gan("run", "it.gan", "--quiet", cwd=d)
+        assert r.status == 3 and "it.gan:4:3: error: too small: 0 (parts.gan:2) at step 1" in r.err, r
+        r = gan("repl", "it.gan", cwd=d, stdin=b"log_prob(Normal(0, s - 7), 1)\n")
+        assert "has no density: -5\n" in r.out + r.err and "(line" not in r.out + r.err, r
+
+
 def test_what_does_not_hold_ends_the_run():
     for _, line, said, s in FAILS:
         check_failure(line, said, s)

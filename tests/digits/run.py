@@ -43,7 +43,7 @@ UNSEEN = {
     "skewed": "u*log(u/(0.9*u+0.1))", "skewed_back": "-log(0.2*u+0.8)", "sum_of_two": "u*log(u)+(u-1)^2", "mixed": "0.5*u*log(u)-0.5*log(u)+(sqrt(u)-1)^2",
     "inverse": "1/u-1", "root": "1-sqrt(u)", "symmetric": "(u^2-1)*log(u)", "third_root": "(u^(1/3)-1)^2", "square_log": "u^2*log(u)", "shifted_js": "u*log(u)-(u+1)*log((1+u)/2)+3*(u-1)",
     "harmonic": "1-2*u/(1+u)", "capacitory": "u*log(u)+log(4)-(1+u)*log(1+u)", "rooted": "sqrt(1+u)-10*u-0.5*u*log(2*u/(1+u))", "root_beside": "u^0.3-0.25*(1+u)*log(1+u)",
-    "arc": "sqrt(1+u^2)-(1+u)/sqrt(2)", "perimeter": "(1+u^3)^(1/3)-2^(-2/3)*(1+u)", "kafka": "(u-1)^4/(u+1)^3", "damped": "(u-1)^2*exp(-u)", "three": "((u-1)^2/(u+1))*(sqrt(u)-1)^2*exp(-u)",
+    "arc": "sqrt(1+u^2)-(1+u)/sqrt(2)", "perimeter": "(1+u^3)^(1/3)-2^(-2/3)*(1+u)", "kafka": "(u-1)^4/(u+1)^3", "powered": "((1+u^0.3)/2)^(1/0.3)-(1+u)/2", "damped": "(u-1)^2*exp(-u)", "three": "((u-1)^2/(u+1))*(sqrt(u)-1)^2*exp(-u)",
 }
 # Scores of d = sigmoid(t): of data, of the model.
 SCORES = {
@@ -64,8 +64,9 @@ PLAIN = {
     "sigmoid(t)*softplus(t)": "sigmoid(t)*log(1+exp(t))", "log(sigmoid(t))*sigmoid(t)": "log(sigmoid(t))*sigmoid(t)", "log(cosh)": "log((exp(t)+exp(-t))/2)",
     "log(1+exp(t))-sigmoid(t)": "log(1+exp(t))-sigmoid(t)", "1/sqrt(1+exp(t))-1": "1/sqrt(1+exp(t))-1", "log(1+exp(-2*t))-exp(-2*t)/(1+exp(-2*t))": "log(1+exp(-2*t))-exp(-2*t)/(1+exp(-2*t))",
     "exp(t)/(1+exp(t))": "sigmoid(t)", "exp(-t)": "exp(-t)", "log(exp(t)+exp(0))": "log(1+exp(t))", "t*sigmoid(t)": "t*sigmoid(t)",
-    "sigmoid(t+1)-sigmoid(t)": "sigmoid(t+1)-sigmoid(t)", "sqrt(softplus(t))/sigmoid(t)": "sqrt(softplus(t))/sigmoid(t)", "sqrt(1+exp(t))/(1+softplus(t))": "sqrt(1+exp(t))/(1+softplus(t))",
-    "(1+exp(2*t))^(1/3)": "(1+exp(2*t))^(1/3)", "1/softplus(t)-3*exp(-2*t)": "1/softplus(t)-3*exp(-2*t)",
+    "sigmoid(t+1)-sigmoid(t)": "sigmoid(t+1)-sigmoid(t)", "log(softplus(t))": "log(softplus(t))", "sqrt(softplus(t))/sigmoid(t)": "sqrt(softplus(t))/sigmoid(t)", "sqrt(1+exp(t))/(1+softplus(t))": "sqrt(1+exp(t))/(1+softplus(t))",
+    "(1+exp(2*t))^(1/3)": "(1+exp(2*t))^(1/3)", "1/softplus(t)-3*exp(-2*t)": "1/softplus(t)-3*exp(-2*t)", "log(1+exp(t)+exp(2*t))/(1+t^2)": "log(1+exp(t)+exp(2*t))/(1+t^2)",
+    "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))": "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))",
 }
 
 

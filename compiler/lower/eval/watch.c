@@ -248,13 +248,21 @@ static void keep(Lower *L, IrVal *v, const char *path)
     L->part->keeps.v[L->part->keeps.n - 1].required = true;
 }
 
+/* ":9" of the program, ":parts.gan:9" of another file, which of an expression that is asked beside it is none. */
+static const char *place_text(Lower *L, IrSpan at)
+{
+    const SourceFile *f = at.line ? source_file(L->sources, at.file + 1) : NULL, *own = L->file && L->file->module ? L->file->module->file : NULL;
+    if (!f || *f->name == '<' || strpbrk(f->name, " \t")) return "";
+    return f == own ? strf(L, ":%u", at.line) : strf(L, ":%s:%u", f->name, at.line);
+}
+
 /* Which is said when it does not hold: the message, and the line that requires it. */
 static void leave(Ctx *c, IrVal *bad, IrVal *about, const char *what, IrSpan at)
 {
     Lower      *L = c->L;
     IrBuilder  *b = fn_builder(c);
     IrSpan      line = at.used ? L->m->places.v[at.used - 1] : at;
-    const char *path = strf(L, "required.%d%s %s", ++L->n_watched, line.line ? strf(L, ":%u", line.line) : "", what);
+    const char *path = strf(L, "required.%d%s %s", ++L->n_watched, place_text(L, line), what);
     IrVal      *none = count(b, bad);
     keep(L, ir_compare(b, IR_EQ, none, ir_const_like(b, none, 0)), path);
     if (about) keep(L, about, strf(L, "required.%d value", L->n_watched));

@@ -1,7 +1,7 @@
 /* told.c - see told.h.
  *
  * Whom a loss reaches is asked of its derivatives. Which way a net's values are driven is the sign of the loss's derivative by what the net gives, where it is
- * applied to draws of one distribution: said where interval arithmetic knows that sign for all values. Of two losses, terms are the same that are written alike but for
+ * applied to draws of one distribution: said where interval arithmetic knows that sign for all values, and else of the values at which it is computed. Of two losses, terms are the same that are written alike but for
  * the names of their draws; where those that both players change cancel, the game has a zero sum. Start at told_move(). */
 #include "compiler/lower/game/told.h"
 #include "compiler/ir/words.h"
