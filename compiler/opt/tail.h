@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "compiler/opt/rational.h"
 
-enum { TAIL_TERMS = 32, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
+enum { TAIL_TERMS = 48, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
 
 typedef struct Two { double h, l; } Two;                    /* h + l, |l| at most half a last place of h */
 

@@ -13,7 +13,7 @@ enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1
 enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
 enum { FAR_IN_F64 = 3 }; /* powers of exp(2 * 88) and more are beyond f64 */
 
-static const double BOTH_SIGNS = 1 + 1e-9;
+static const double BOTH_SIGNS = 1 + 1e-9, FURTHER = 1.0625;
 
 typedef struct Side {
     Walk  *w;
@@ -373,16 +373,36 @@ static double size_of(const Power *p, int i, double far)
     return size;
 }
 
-/* From where what is cut off is 2^-52 of the first terms at most, as far as the others tell how it grows. Near 0, where powers of E cancel, the rows are better in any case. */
+/* What is cut off, as the terms of the upper half tell: about most * (growth * x)^n / (1 - growth * x) of x = E^step. */
+typedef struct Rest {
+    double growth, most;
+} Rest;
+
+static Rest rest_of(const Power *p, double far)
+{
+    int half = p->n / 2;
+    double from = fmax(size_of(p, half, far), half ? size_of(p, half - 1, far) : 0);
+    Rest r = {1, 0};
+    for (int i = half + 1; i < p->n && from > 0; i++) r.growth = fmax(r.growth, math_pow_f64(size_of(p, i, far) / from, 1.0 / (i - half)));
+    for (int i = 0; i < p->n; i++) r.most = fmax(r.most, size_of(p, i, far) * math_pow_f64(r.growth, -i));
+    return r;
+}
+
+/* Is that 2^-52 at most of the largest term at T = -far? */
+static bool is_enough(const Power *p, double far)
+{
+    Rest r = rest_of(p, far);
+    double x = math_exp_f64(-far * power_of(p->step)), largest = 0;
+    for (int i = 0; i < p->n; i++) largest = fmax(largest, size_of(p, i, far) * math_pow_f64(x, i));
+    return r.growth * x < 0.5 && r.most * math_pow_f64(r.growth * x, p->n) / (1 - r.growth * x) <= ldexp(largest, -SERIES_BITS);
+}
+
+/* From where it is so. Near 0, where powers of E cancel, the rows are better in any case. */
 static double end_of(const Power *p, bool all)
 {
-    double end = NEAREST;
-    for (int round = 0; round < 8 && !all; round++) {
-        double growth = 1, first = size_of(p, 0, -end);
-        for (int i = 1; i < p->n; i++) growth = fmax(growth, math_pow_f64(size_of(p, i, -end) / first, 1.0 / i));
-        end = fmin(end, -(SERIES_BITS * form_log_prime[0] / p->n + math_log_f64(growth)) / power_of(p->step));
-    }
-    return end;
+    double far = -NEAREST;
+    while (!all && far < FURTHEST && !is_enough(p, far)) far *= FURTHER;
+    return -far;
 }
 
 static bool find_power(const Tail *t, Power *p)

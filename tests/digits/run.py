@@ -66,6 +66,7 @@ PLAIN = {
     "exp(t)/(1+exp(t))": "sigmoid(t)", "exp(-t)": "exp(-t)", "log(exp(t)+exp(0))": "log(1+exp(t))", "t*sigmoid(t)": "t*sigmoid(t)",
     "sigmoid(t+1)-sigmoid(t)": "sigmoid(t+1)-sigmoid(t)", "log(softplus(t))": "log(softplus(t))", "sqrt(softplus(t))/sigmoid(t)": "sqrt(softplus(t))/sigmoid(t)", "sqrt(1+exp(t))/(1+softplus(t))": "sqrt(1+exp(t))/(1+softplus(t))",
     "(1+exp(2*t))^(1/3)": "(1+exp(2*t))^(1/3)", "1/softplus(t)-3*exp(-2*t)": "1/softplus(t)-3*exp(-2*t)", "log(1+exp(t)+exp(2*t))/(1+t^2)": "log(1+exp(t)+exp(2*t))/(1+t^2)",
+    "log(sigmoid(-t))^2*(1-sigmoid(t))*(1-sigmoid(t)^1.5/(sigmoid(t)^2.5+sigmoid(-t)^2.5)^0.6)": "log(sigmoid(-t))^2*(1-sigmoid(t))*(1-sigmoid(t)^1.5/(sigmoid(t)^2.5+sigmoid(-t)^2.5)^0.6)",
     "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))": "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))",
 }
 
