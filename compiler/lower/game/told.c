@@ -579,14 +579,21 @@ static Way way_seen(Lower *L, const Player *net, const char *part, const char *o
     return (Way){0};
 }
 
+/* Of a derivative as it is computed, and as the formula has it, which are one number: what is known of either. */
+static int sign_of_either(const IrVal *g, const IrVal *written, bool strict)
+{
+    int s = watch_sign(g, strict);
+    return s || !written ? s : watch_sign(written, strict);
+}
+
 /* At draws of one distribution, by all that the net gives there. */
-static Way way_at(Lower *L, const Player *net, const char *part, const char *of, IrVal *loss, IrVal *const *g)
+static Way way_at(Lower *L, const Player *net, const char *part, const char *of, IrVal *loss, IrVal *const *g, IrVal *const *written)
 {
     int  sign = 2;                                          /* the one of all, whatever is computed; 0: they have none */
     bool some = false;
     for (int i = 0; i < L->answers.n; i++) {
         if (!is_asked_there(L, i, net, part, of, g)) continue;
-        int strict = g[i]->type.rank ? watch_sign(g[i], true) : 1, s = watch_sign(g[i], false);       /* of a tensor's elements some may count for nothing */
+        int strict = g[i]->type.rank ? sign_of_either(g[i], written[i], true) : 1, s = sign_of_either(g[i], written[i], false);       /* of a tensor's elements some may count for nothing */
         some = some || !strict;
         sign = sign == 2 || sign == s ? s : 0;
     }
@@ -700,7 +707,7 @@ static void tell_pushes(Ctx *c, IrVal *y, int sign, Player *const *who, int n_wh
         if (!of) continue;
         const char *part = L->answers.v[i].part;
         GamePush   *p = push_at(m, net->name, part, of);
-        if (!p) p = push_new(m, net->name, part, arena_str(L->a, of), way_at(L, net, part, of, y, g), -sign);
+        if (!p) p = push_new(m, net->name, part, arena_str(L->a, of), way_at(L, net, part, of, y, g, written), -sign);
         if (!is_moved(who, n_who, net) && is_asked_of_more(L, i, g, moved)) p->way = 0, p->why = strf(L, "is not known, as %s is asked of something else that moves with them, too", net->name);
         p->many = p->many || g[i]->type.rank;
         p->moved = p->moved || moved[i];
