@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MOST_POWERS = 64, MOST_J = 12, MOST_EXPONENT = 700 };
 
@@ -76,9 +77,17 @@ Two two_log(Two a)
 static Tail *empty(Arena *arena)
 {
     Tail *t = arena_new_of(arena, Tail);
-    t->n = 0;
     t->whole = true;
-    t->known = 0;
+    t->arena = arena;
+    return t;
+}
+
+Tail *tail_copy(Arena *arena, const Tail *a)
+{
+    Tail *t = arena_copy(arena, a, sizeof *a);
+    t->arena = arena;
+    t->room = a->n;
+    t->t = arena_copy(arena, a->t, (size_t)a->n * sizeof *a->t);
     return t;
 }
 
@@ -92,24 +101,48 @@ static void know(Tail *t, int64_t e) /* up to e only */
 
 static bool is_beyond(const Tail *t, int64_t e) { return !t->whole && e >= t->known; }
 
+static bool is_before(const TailTerm *a, const TailTerm *b) { return a->e < b->e || (a->e == b->e && a->j < b->j); }
+
+static void make_room(Tail *t)
+{
+    enum { FIRST_ROOM = 6 };
+    if (t->n < t->room) return;
+    int room = t->room ? 2 * t->room : FIRST_ROOM;
+    TailTerm *more = arena_array(t->arena, TailTerm, room);
+    if (t->n) memcpy(more, t->t, (size_t)t->n * sizeof *more);
+    t->t = more;
+    t->room = room;
+}
+
+/* All terms before `at` are before x, and none behind. */
+static void put_at(Tail *t, const TailTerm *x, int at)
+{
+    if (at < t->n && t->t[at].e == x->e && t->t[at].j == x->j) {
+        t->t[at].a = two_add(t->t[at].a, x->a);
+        t->t[at].m += x->m;
+        t->t[at].u += x->u;
+        return;
+    }
+    if (t->n == TAIL_TERMS) know(t, t->t[t->n - 1].e);
+    if (is_beyond(t, x->e)) return;
+    make_room(t);
+    for (int i = t->n++; i > at; i--) t->t[i] = t->t[i - 1];
+    t->t[at] = *x;
+}
+
 static void put(Tail *t, TailTerm x)
 {
     int at = t->n;
     if (is_beyond(t, x.e)) return;
-    while (at && (t->t[at - 1].e > x.e || (t->t[at - 1].e == x.e && t->t[at - 1].j > x.j))) at--;
-    if (at && t->t[at - 1].e == x.e && t->t[at - 1].j == x.j) {
-        t->t[at - 1].a = two_add(t->t[at - 1].a, x.a);
-        t->t[at - 1].m += x.m;
-        t->t[at - 1].u += x.u;
-        return;
-    }
-    if (t->n == TAIL_TERMS) {
-        know(t, t->t[t->n - 1].e);
-        put(t, x);
-        return;
-    }
-    for (int i = t->n++; i > at; i--) t->t[i] = t->t[i - 1];
-    t->t[at] = x;
+    while (at && !is_before(&t->t[at - 1], &x)) at--;
+    put_at(t, &x, at);
+}
+
+/* The same of many, each behind the one before it: *at is where that stands, 0 at first. */
+static void put_behind(Tail *t, TailTerm x, int *at)
+{
+    while (*at < t->n && is_before(&t->t[*at], &x)) ++*at;
+    put_at(t, &x, *at);
 }
 
 /* What cancelled is 0. */
@@ -166,7 +199,7 @@ Tail *tail_t(Arena *arena, Q c, Two add)
 Tail *tail_scale(Arena *arena, const Tail *a, double c)
 {
     if (!a) return NULL;
-    Tail *t = arena_copy(arena, a, sizeof *a);
+    Tail *t = tail_copy(arena, a);
     for (int i = 0; i < t->n; i++) {
         t->t[i].a = (Two){c * t->t[i].a.h, c * t->t[i].a.l};
         t->t[i].m *= fabs(c);
@@ -178,9 +211,9 @@ Tail *tail_scale(Arena *arena, const Tail *a, double c)
 Tail *tail_add(Arena *arena, const Tail *a, const Tail *b)
 {
     if (!a || !b) return NULL;
-    Tail *t = arena_copy(arena, a, sizeof *a);
+    Tail *t = tail_copy(arena, a);
     if (!b->whole) know(t, b->known);
-    for (int i = 0; i < b->n; i++) put(t, b->t[i]);
+    for (int i = 0, at = 0; i < b->n && !is_beyond(t, b->t[i].e); i++) put_behind(t, b->t[i], &at);
     return settled(t);
 }
 
@@ -206,8 +239,8 @@ static Tail *product(Arena *arena, const Tail *a, const Tail *b, const int64_t *
     know_product(t, b, a);
     if (limit) know(t, *limit);
     for (int i = 0; i < a->n; i++)
-        for (int k = 0; k < b->n && !is_beyond(t, a->t[i].e + b->t[k].e); k++)
-            put(t, times_term(&a->t[i], &b->t[k]));
+        for (int k = 0, at = 0; k < b->n && !is_beyond(t, a->t[i].e + b->t[k].e); k++)
+            put_behind(t, times_term(&a->t[i], &b->t[k]), &at);
     return t->n && labs(t->t[0].e) > MOST_E ? NULL : settled(t);
 }
 
@@ -238,9 +271,9 @@ static bool add_powers(Arena *arena, Tail *to, const Tail *x, Two c, Two (*next)
     if (!x->whole) know(to, x->known);
     for (int k = 1; power && power->n && !is_beyond(to, power->t[0].e); k++) {
         if (k == MOST_POWERS) return know(to, power->t[0].e), true;
-        for (int i = 0; i < power->n; i++) {
+        for (int i = 0, at = 0; i < power->n && !is_beyond(to, power->t[i].e); i++) {
             TailTerm t = power->t[i];
-            put(to, (TailTerm){t.e, t.j, two_mul(c, t.a), fabs(c.h) * t.m, fabs(c.h) * t.u});
+            put_behind(to, (TailTerm){t.e, t.j, two_mul(c, t.a), fabs(c.h) * t.m, fabs(c.h) * t.u}, &at);
         }
         c = next(c, k, of);
         if (c.h == 0) return true;

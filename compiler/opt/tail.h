@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "compiler/opt/rational.h"
 
-enum { TAIL_TERMS = 48, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
+enum { TAIL_TERMS = 32, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
 
 typedef struct Two { double h, l; } Two;                    /* h + l, |l| at most half a last place of h */
 
@@ -28,12 +28,15 @@ typedef struct Tail {
     bool     logs_of_0;                                     /* the same: the logarithm is taken of what is 0 far enough */
     int64_t  smallest;                                      /* the same: the highest of one that is divided by */
     int64_t  known;
-    TailTerm t[TAIL_TERMS];                                 /* by e, then by j */
+    Arena   *arena;
+    int      room;                                          /* of t; up to TAIL_TERMS */
+    TailTerm *t;                                            /* by e, then by j */
 } Tail;
 
 Two two_of(Q c);
 Two two_log(Two a);
 
+Tail *tail_copy(Arena *arena, const Tail *a);
 Tail *tail_number(Arena *arena, Two c);
 Tail *tail_f64(Arena *arena, double c);                     /* a number that is known so far only */
 Tail *tail_t(Arena *arena, Q c, Two add);                   /* c T + add */

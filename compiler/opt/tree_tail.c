@@ -238,7 +238,7 @@ static Tail *read_new(Side *s, IrVal *v, NodeInfo *i)
     s->rows = own.rows;
     if (!t || own.clashes) return NULL;
     const TailTerm *first = tail_first(t);
-    t = i->tail[s->sign < 0] = arena_copy(s->w->scratch, t, sizeof *t);
+    t = i->tail[s->sign < 0] = tail_copy(s->w->scratch, t);
     t->direction = own.t;
     t->from = own.from;
     t->lowest = first && first->e < own.lowest ? first->e : own.lowest;

@@ -416,7 +416,7 @@ static void lattice(const double *x, int64_t each, const double *along, int n_al
 
 static const char *not_positive_around(Ctx *c, const Call *k, Dist *p, bool centered)
 {
-    enum { MOST_NUMBERS = 64, STEPS = 20 };
+    enum { MOST_NUMBERS = 64, STEPS = 5 };
     Lower        *L = c->L;
     Points        at = {.p = p, .n = MOST_SEEN, .said = strf(L, "points around draws of %s", dist_text(L, p))};
     const double *x = numbers_of_draws(c, k, p, &at.type);
