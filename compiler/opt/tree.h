@@ -17,6 +17,11 @@ typedef struct Walk {
     int        trees;                                       /* how many were read so far */
 } Walk;
 
+typedef struct TailReading {                                /* tree_tail.c; NULL: it is no such sum */
+    bool         known;
+    struct Tail *t;
+} TailReading;
+
 typedef struct NodeInfo {                                   /* IrNode.mark */
     int    size, functions;                                 /* of the tree, shared parts counted each time; up to 2 * TREE_NODES */
     int    tree;                                            /* the last tree whose form this function went into */
@@ -34,8 +39,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     IrNode *was;                                            /* what it is used instead of; NULL: it was there before */
     IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
     IrNode *out;                                            /* apart: what it became outside */
-    struct Tail *tail[2];                                   /* where T goes to -inf and inf (tree_tail.c); NULL: not known */
-    bool tail_read[2];
+    TailReading tail[2][2];                                 /* where T goes to -inf and inf; of all terms, and of a few */
     IrVal *copy;                                            /* copy_in is the number of the copying that it is of */
     int    copy_in;
 } NodeInfo;
