@@ -110,7 +110,7 @@ static bool holds(IrCompare how, int sign)
 /* The sign of a - b. */
 static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
 {
-    const Tail *d = tail_add(s->space, read(s, a), tail_scale(s->space, read(s, b), -1));
+    const Tail *of_a = read(s, a), *d = of_a ? tail_add(s->space, of_a, tail_scale(s->space, read(s, b), -1)) : NULL;
     return d && tail_sign(d, sign, &s->from);
 }
 
@@ -204,14 +204,14 @@ static Tail *read_function(Side *s, const IrNode *n)
 static Tail *read_algebra(Side *s, IrVal *const *arg, IrOp op)
 {
     const TailSpace *space = s->space;
-    Tail *a = read(s, arg[0]), *b = op == IR_neg ? NULL : read(s, arg[1]);
+    Tail *a = read(s, arg[0]), *b = a && op != IR_neg ? read(s, arg[1]) : NULL;
     switch (op) {
     case IR_neg: return tail_scale(space, a, -1);
     case IR_add: return tail_add(space, a, b);
     case IR_sub: return tail_add(space, a, tail_scale(space, b, -1));
     case IR_mul: return tail_mul(space, a, b);
     case IR_div: return tail_div(space, a, divisor_of(s, b));
-    default: return tail_add(space, tail_mul(space, a, b), read(s, arg[2]));
+    default: return b ? tail_add(space, tail_mul(space, a, b), read(s, arg[2])) : NULL;
     }
 }
 
