@@ -369,6 +369,18 @@ static bool split(const Tail *a, TailTerm *number, Q *c, Tail *rest, Tail *noise
     return fabs(number->a.h) < MOST_EXPONENT;
 }
 
+/* Where it goes: -1 to -inf, 1 to inf, 0 to a number. */
+static int goes_to(const Tail *a)
+{
+    const TailTerm *first = tail_first(a);
+    int sign = 0;
+    double from = 0;
+    if (!first || first->e > 0) return 0;
+    bool grows = first->e < 0;
+    for (int i = 0; i < a->n; i++) grows |= !is_noise(&a->t[i]) && a->t[i].e == 0 && a->t[i].j > 0;
+    return grows && tail_sign(a, &sign, &from) ? sign : 0;
+}
+
 /* exp(a) - less, less being 0 or 1 */
 static Tail *exp_less(const TailSpace *space, const Tail *a, bool less)
 {
@@ -377,7 +389,8 @@ static Tail *exp_less(const TailSpace *space, const Tail *a, bool less)
     bool gone;
     if (!a) return NULL;
     Tail *rest = empty(space), *noise = empty(space);
-    if (!split(a, &number, &c, rest, noise, &gone) || gone) return NULL;
+    if (!split(a, &number, &c, rest, noise, &gone)) return NULL;
+    if (gone) return goes_to(a) < 0 ? tail_number(space, (Two){less ? -1 : 0, 0}) : NULL;
     bool small = less && is_noise(&number) && q_is(c, 0);
     Tail *t = tail_number(space, (Two){!small, 0}), *by = empty(space);
     int64_t e;
@@ -419,18 +432,6 @@ Tail *tail_log1p(const TailSpace *space, const Tail *a)
     if (!vanishes(a)) return tail_log(space, tail_add(space, a, tail_number(space, (Two){1, 0})));
     Tail *t = empty(space);
     return add_powers(space, t, a, (Two){1, 0}, next_of_log, (Two){0, 0}) ? settled(t) : NULL;
-}
-
-/* Where it goes: -1 to -inf, 1 to inf, 0 to a number. */
-static int goes_to(const Tail *a)
-{
-    const TailTerm *first = tail_first(a);
-    int sign = 0;
-    double from = 0;
-    if (!first || first->e > 0) return 0;
-    bool grows = first->e < 0;
-    for (int i = 0; i < a->n; i++) grows |= !is_noise(&a->t[i]) && a->t[i].e == 0 && a->t[i].j > 0;
-    return grows && tail_sign(a, &sign, &from) ? sign : 0;
 }
 
 static Tail *one_plus(const TailSpace *space, const Tail *a) { return a ? tail_add(space, tail_number(space, (Two){1, 0}), a) : NULL; }
@@ -482,4 +483,16 @@ bool tail_sign(const Tail *a, int *sign, double *from)
     for (double T = -0.5; T > -100; T *= 1.25)
         if (dominates(a, first, T) && dominates(a, first, 2 * T) && dominates(a, first, 8 * T)) return *from = fmin(*from, T), true;
     return false;
+}
+
+bool tail_runs_off(const Tail *a, double *from)
+{
+    enum { ENOUGH = 1500 };                                 /* exp(-ENOUGH / 2) is 0 in f64 */
+    int sign;
+    const TailTerm *first = tail_first(a);
+    if (!first || !(first->e < 0 || (first->e == 0 && first->j > 1)) || !tail_sign(a, &sign, from)) return false;
+    double T = -0.5;
+    while (T > -100 && size_at(first, T) < math_log_f64(ENOUGH)) T *= 1.0625;
+    *from = fmin(*from, T);
+    return T > -100;
 }

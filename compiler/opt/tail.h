@@ -2,7 +2,7 @@
  *
  * Each coefficient a has 106 bits, and beside it the size m of what was added up to it, so that what cancels is known: a coefficient far
  * below its m, or within what its numbers leave open, is 0, and m / |a| is how much of the digits a computation in this order loses. A function that gives NULL met what is no such
- * sum; NULL in gives NULL out. */
+ * sum; NULL in gives NULL out. exp(-1 / E) is below all powers of E: it is 0 in such a sum, from where tail_runs_off() says. */
 #pragma once
 #include "base/arena.h"
 #include "compiler/opt/rational.h"
@@ -32,6 +32,7 @@ typedef struct Tail {
     double   from;                                          /* the same: it is that where T is below */
     int64_t  lowest;                                        /* the same: the lowest power of a row that it is made of */
     bool     logs_of_0;                                     /* the same: the logarithm is taken of what is 0 far enough */
+    bool     gone;                                          /* the same: something in it is below all powers */
     int64_t  smallest;                                      /* the same: the highest of one that is divided by */
     int64_t  known;
     const TailSpace *space;                                 /* NULL: nothing is put into it any more */
@@ -61,5 +62,7 @@ Tail *tail_tanh(const TailSpace *space, const Tail *a);
 
 /* The sign for all T below *from, which may be lowered; false: not known. */
 bool tail_sign(const Tail *a, int *sign, double *from);
+/* Does a go to inf or -inf so fast that exp(-|a|) is below all powers? *from is lowered to where it is 0 beside them. */
+bool tail_runs_off(const Tail *a, double *from);
 /* The first term that is not 0; NULL: none is known. */
 const TailTerm *tail_first(const Tail *a);

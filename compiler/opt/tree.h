@@ -119,6 +119,7 @@ typedef struct Reader {
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
     int       functions;                                    /* how many are in the form */
     bool      wide;                                         /* there is f64 in the tree */
+    bool      as_written;                                   /* leaves are not asked for yet: a form is written to see whether it cancels */
     bool      through_selects;                              /* else a select is a leaf */
     int       n_conditions;
     IrVal    *carrier;                                      /* this is E; NULL: an exponential */

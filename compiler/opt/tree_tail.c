@@ -24,6 +24,7 @@ typedef struct Side {
     double from;                                            /* it is that sum where sign * T is below */
     int64_t lowest;                                         /* the lowest power of E of a row */
     bool logs_of_0;                                         /* the logarithm is taken of what vanishes, and was not written as an exponential */
+    bool gone;                                              /* something in it is below all powers, and 0 */
     int64_t smallest;                                       /* the highest of a divisor, or of what has a negative power taken */
     int    rows;
 } Side;
@@ -182,12 +183,21 @@ static IrVal *of_expm1(const IrNode *n)
     return e && e->def && e->def->op == IR_exp ? e->def->arg[0] : NULL;
 }
 
+/* What stands in an exponential. */
+static Tail *read_exponent(Side *s, IrVal *v)
+{
+    Tail *a = read(s, v);
+    if (a) s->gone |= tail_runs_off(a, &s->from);
+    return a;
+}
+
 static Tail *read_function(Side *s, const IrNode *n)
 {
     const TailSpace *space = s->space;
     if (of_log1p(n)) return tail_log1p(space, read(s, of_log1p(n)));
     if (n->op == IR_pow) return read_pow(s, n->arg);
-    Tail *a = read(s, n->arg[0]);
+    bool in_exp = n->op != IR_log && n->op != IR_log1p && n->op != IR_sqrt;
+    Tail *a = in_exp ? read_exponent(s, n->arg[0]) : read(s, n->arg[0]);
     switch (n->op) {
     case IR_exp: return tail_exp(space, a);
     case IR_expm1: return tail_expm1(space, a);
@@ -224,7 +234,7 @@ static Tail *read_row(Side *s, IrVal *v)
     if (how == READ_FUNCTION) return read_function(s, n);
     if (ir_is_real(v->type.elem) && n->op == IR_abs) return read_abs(s, n->arg[0]);
     if (ir_is_real(v->type.elem) && (n->op == IR_max || n->op == IR_min)) return read_larger(s, n->arg, n->op == IR_max ? 1 : -1);
-    if (of_expm1(n)) return tail_expm1(s->space, read(s, of_expm1(n)));
+    if (of_expm1(n)) return tail_expm1(s->space, read_exponent(s, of_expm1(n)));
     Tail *t = tree_info(s->w, v)->functions || tree_info(s->w, v)->held ? NULL : read_linear(s, v);
     return t || how != READ_ALGEBRA ? t : read_algebra(s, n->arg, n->op);
 }
@@ -248,6 +258,7 @@ static Tail *read_new(Side *s, IrVal *v, TailReading *kept)
     t->lowest = first && first->e < own.lowest ? first->e : own.lowest;
     t->smallest = own.smallest;
     t->logs_of_0 = own.logs_of_0;
+    t->gone = own.gone;
     return t;
 }
 
@@ -264,16 +275,20 @@ static Tail *read(Side *s, IrVal *v)
     s->from = fmin(s->from, t->from);
     s->lowest = t->lowest < s->lowest ? t->lowest : s->lowest;
     s->logs_of_0 |= t->logs_of_0;
+    s->gone |= t->gone;
     s->smallest = t->smallest > s->smallest ? t->smallest : s->smallest;
     return t;
 }
+
+/* Is it below all powers? */
+static bool is_gone(const Tail *t) { return t->gone && t->whole && t->n == 0; }
 
 /* sign * T where it goes to -inf, so many terms of it; NULL: it has no T, or is no such sum. */
 static const Tail *read_terms(Walk *w, Arena *arena, int sign, IrVal *v, int terms)
 {
     Side s = {.w = w, .space = &(TailSpace){arena, terms}, .sign = sign};
     const Tail *t = read(&s, v);
-    return t && s.t && tail_first(t) ? t : NULL;
+    return t && s.t && (tail_first(t) || is_gone(t)) ? t : NULL;
 }
 
 static const Tail *read_side(Walk *w, Arena *arena, int sign, IrVal *v) { return read_terms(w, arena, sign, v, TAIL_TERMS); }
@@ -312,10 +327,10 @@ static bool is_of_both_signs(const Tail *t)
 /* Do rows overflow where it does not, or in a way that leaves no sign, or vanish under a fraction's line? */
 static bool overflows(const Tail *t, const TailTerm *first, IrElem elem)
 {
-    if (t->logs_of_0 || t->lowest < (first->e < 0 ? first->e : 0)) return true;
-    int64_t far = elem == IR_F64 ? FAR_IN_F64 * TAIL_UNIT : 0;
-    if (first->e < -far && is_of_both_signs(t)) return true;
-    return t->smallest > far && -first->e < t->smallest;
+    int64_t e = first ? first->e : 0, far = elem == IR_F64 ? FAR_IN_F64 * TAIL_UNIT : 0;
+    if (t->logs_of_0 || t->lowest < (e < 0 ? e : 0)) return true;
+    if (e < -far && is_of_both_signs(t)) return true;
+    return t->smallest > far && -e < t->smallest;
 }
 
 /* Are digits lost of rows that are read as t, or of their derivatives? */
@@ -434,7 +449,8 @@ static double end_of(const Power *p, bool all)
 static bool find_power(const Tail *t, Power *p)
 {
     bool all;
-    *p = (Power){.n = 0};
+    *p = (Power){.n = 1, .n_j = 1, .step = TAIL_UNIT};
+    if (t && is_gone(t)) return (p->below = t->from) > -FURTHEST;
     if (!t || !find_grid(t, p) || (p->n = places(t, p, &all)) < 1) return false;
     for (int i = 0; i < t->n; i++) {
         int64_t at = (t->t[i].e - p->least) / p->step;
