@@ -345,11 +345,7 @@ static void finish_kernels(KPlan *p)
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;
-        if (k->kind == K_WHOLE) {
-            k->units = (k->space.comp[0].extent + K_UNIT_ROWS - 1) / K_UNIT_ROWS;
-            k->split = plan_did(p, PLAN_split, k->units >= 2);
-            continue;
-        }
+        if (k->kind == K_WHOLE) { kernel_cut_whole(p, k); continue; }
         if (k->kind == K_MATRICES) { k->split = plan_did(p, PLAN_split, k->units >= 2); continue; }
         int64_t all = 1;
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
