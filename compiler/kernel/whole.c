@@ -133,6 +133,7 @@ void kernel_cut_whole(KPlan *p, KKernel *k)
     int64_t most = NEAR / (samples * (n->n_args / 2) * K_LANES), full = t->dim[1] / K_LANES;
     if (most < LEAST) most = LEAST;
     int64_t groups = (blocks + most - 1) / most;
+    if (groups == 1 && blocks >= 2 * LEAST) groups = 2;
     k->near = (blocks + groups - 1) / groups;
     groups = (full + k->near - 1) / k->near + (full < blocks);
     k->units = groups * ((t->dim[0] + K_UNIT_ROWS - 1) / K_UNIT_ROWS);
