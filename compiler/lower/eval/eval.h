@@ -219,6 +219,8 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */
 bool   builtin_asks_name(const Builtin *b);                                     /* is it named, which is asked of a parameter? */
+bool   builtin_asks_given(const Builtin *b);                                    /* is it given, which is asked of a member, too? */
+bool   field_is_lacking(Ctx *c, const Ast *e);                                  /* p.name of a declared distribution that does not say it */
 bool   builtin_picks(const Builtin *b);                                         /* is it where? */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 
