@@ -5,7 +5,6 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/own.h"
-#include "lang/check/walk.h"
 
 /* ---- nothing is assigned in it */
 
