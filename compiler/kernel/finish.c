@@ -265,6 +265,11 @@ static void find_dots(KPlan *p)
     }
 }
 
+static void find_few(KPlan *p)
+{
+    for (int i = 0; i < p->kernels.n; i++) plan_did(p, PLAN_few, kernel_few(p, p->kernels.v[i]));
+}
+
 static void find_matrices(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
@@ -376,6 +381,7 @@ void kernel_finish(KPlan *p)
     if (plan_takes(p, PLAN_whole)) kernel_whole(p, &p->top);
     find_far(p, &p->top);
     give_memory(p);
+    if (plan_takes(p, PLAN_few)) find_few(p);
     find_dots(p);
     find_matrices(p);
     if (plan_takes(p, PLAN_packs)) pack_matrices(p, &p->top, NULL);

@@ -39,6 +39,7 @@ void    kernel_touches(const KPlan *p, const KKernel *k, KTouchFn *fn, void *sel
 void    kernel_remake(KPlan *p, const IrFn *f);             /* remake.c: values that their readers make again */
 void    kernel_finish(KPlan *p);                            /* finish.c: memory, register tiles, cuts */
 bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns a K_CONTRACT into a K_MATRICES, if that is what it is */
+bool    kernel_few(KPlan *p, KKernel *k);                   /* ... into a K_FEW */
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
 void    kernel_whole(KPlan *p, KBlock *b);                  /* whole.c: gradients tile by tile, with the rows that read them */
 void    kernel_cut_whole(KPlan *p, KKernel *k);

@@ -5,7 +5,7 @@
  * do not lie along memory, panels of 16 of them are made first: by loads of 16 k and turns where the chain does, number by number where
  * nothing does. Panels that one or two rows read are not worth it, nor are vectors of less than 16: several chains of numbers at once are.
  * A convolution of one image is such a product with windows around the chain. Where the image has few free dims, the rows are places side by side.
- * Start at kernel_matrices() and kernel_pairs(). */
+ * One of few samples is that for each of them: as lanes they would leave most of a vector empty. Start at kernel_matrices(), kernel_few() and kernel_pairs(). */
 #include "compiler/kernel/internal.h"
 
 enum { MOST_PANEL = 8 << 20, TILE = 6, PLACES = 8 };        /* bytes; rows of a tile, about, whatever the target; of a window that one panel serves */
@@ -140,6 +140,25 @@ static int64_t window_units(const KMatrices *m)
     return places;
 }
 
+static bool has_turns(const KMatrices *m)
+{
+    return m->lanes.extent && m->chain.n && turns_of(&m->chain) && turns_of(&m->outer) && turns_of(&m->rows) && m->row.extent;
+}
+
+/* Of a convolution: are there vectors of filters, places to make units of, and room for a panel? */
+static bool can_convolve(const KMatrices *m, IrElem t)
+{
+    return m->lanes.extent >= K_LANES && window_units(m) && (m->how == K_AS_IT_LIES || panel_bytes(m, t) <= MOST_PANEL);
+}
+
+static void take_matrices(KPlan *p, KKernel *k, KKind kind, const KMatrices *m)
+{
+    k->kind = kind;
+    k->matrices = arena_copy(p->arena, m, sizeof *m);
+    k->units = m->lane_units * m->row_units * turns_of(&m->outer) * window_units(m);
+    if (m->how == K_COPIED || m->how == K_TURNED) give_panel(p, k, k->nodes.v[0]->result[0].type.elem);
+}
+
 bool kernel_matrices(KPlan *p, KKernel *k)
 {
     if (k->kind != K_CONTRACT || k->lane_axis >= 0 || !is_plain(k)) return false;
@@ -150,20 +169,59 @@ bool kernel_matrices(KPlan *p, KKernel *k)
     if (!kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
     for (int side = 1; side >= 0; side--) {
         KMatrices m = loops_of(n, side, v, k->stores.v[0].mem);
-        if (!m.lanes.extent || !m.chain.n || !turns_of(&m.chain) || !turns_of(&m.outer) || !turns_of(&m.rows) || !m.row.extent) continue;
+        if (!has_turns(&m)) continue;
         choose_panel(p, &m);
         choose_units(&m);
-        if (m.n_windows && (m.lanes.extent < K_LANES || !window_units(&m) || (m.how != K_AS_IT_LIES && panel_bytes(&m, t) > MOST_PANEL))) continue;
+        if (m.n_windows && !can_convolve(&m, t)) continue;
         KMatrices numbers = m;
         numbers.how = K_NUMBERS;
         if (!m.n_windows && (m.lanes.extent < K_LANES || (m.how != K_AS_IT_LIES && panel_bytes(&m, t) > MOST_PANEL) || cost(&numbers) < cost(&m))) m = numbers;
         if (best.side < 0 || cost(&m) < cost(&best)) best = m;
     }
     if (best.side < 0) return false;
-    k->kind = K_MATRICES;
-    k->matrices = arena_copy(p->arena, &best, sizeof best);
-    k->units = best.lane_units * best.row_units * turns_of(&best.outer) * window_units(&best);
-    if (best.how == K_COPIED || best.how == K_TURNED) give_panel(p, k, t);
+    take_matrices(p, k, K_MATRICES, &best);
+    return true;
+}
+
+/* ---- few samples ------------------------------------------------------------------------------------------------ */
+
+static int64_t places_of(const KMatrices *m)
+{
+    int64_t n = 1;
+    for (int i = 0; i < m->n_windows; i++) n *= m->window[i].extent;
+    return n;
+}
+
+/* Does a sample after the other, with filters in the lanes, take less than all at once in lanes of which most are empty? It goes at about half the pace, as each number
+ * of an image lies in a line of memory of its own. */
+static bool pays_one_by_one(const KMatrices *m)
+{
+    enum { SLOWER = 2 };
+    int64_t filters = m->lanes.extent * turns_of(&m->outer), last = m->window[m->n_windows - 1].extent;
+    double tile = (double)(filters * places_of(m)) * (double)turns_of(&m->chain) * (1 + 1.0 / TILE);
+    KMatrices each = *m;
+    each.outer.v[each.outer.n++] = m->samples;
+    return SLOWER * cost(&each) * (double)(places_of(m) / last) < tile;
+}
+
+bool kernel_few(KPlan *p, KKernel *k)
+{
+    enum { KERNEL = 1 };                                    /* the side that has no samples */
+    if (k->kind != K_CONTRACT || k->lane_axis < 0 || !is_plain(k)) return false;
+    const IrNode *n = k->nodes.v[0];
+    if (!n->attr->n_windows || n->result[0].type.axes.n != 1) return false;
+    const KMem *out = k->stores.v[0].mem;
+    int64_t samples = ir_extent(p->m, k->lane_axis);
+    KView v[2];
+    if (samples >= K_LANES || out->tile != k->lane_axis || !kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
+    if (v[!KERNEL].tile != k->lane_axis || v[KERNEL].tile >= 0) return false;
+    KMatrices m = loops_of(n, KERNEL, v, out);
+    m.samples = (KLoop){samples, 0, 1, 1};
+    if (!has_turns(&m) || !m.places) return false;
+    choose_panel(p, &m);
+    choose_units(&m);
+    if (!can_convolve(&m, n->result[0].type.elem) || !pays_one_by_one(&m)) return false;
+    take_matrices(p, k, K_FEW, &m);
     return true;
 }
 

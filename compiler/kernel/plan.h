@@ -64,6 +64,7 @@ typedef enum {
     K_DOT,                                                  /* tiled value times a matrix without axes: register tile */
     K_PACK,                                                 /* such a matrix, in the order in which DOT's tiles walk it: once a thread and step, or by all in front of a step or loop */
     K_MATRICES,                                             /* matrices without axes: register tile, lanes along a free dim of one */
+    K_FEW,                                                  /* few tiled images times a kernel: as if there were none, each by itself */
     K_PAIRS,                                                /* tiled value times one tiled along another axis: register tile, its samples are rows */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
     K_REDUCE,                                               /* sum, norm, reduce_max, argmax along dims or axes other than the lane's */
@@ -112,6 +113,7 @@ typedef struct KMatrices {
     int     side;                                           /* which operand has the lanes */
     int64_t at[2];                                          /* where the operands begin, in elements of their memory: lanes, rows */
     KMem   *from[2];
+    KLoop   samples;                                        /* FEW: one by one, all of the product for each */
     KLoops  outer, rows, chain;                             /* batch and other free dims of the lanes; of the rows; windows of a conv, then contract dims */
     int     n_windows;                                      /* at the head of the chain, as the lanes' side has them */
     KLoop   window[4];                                      /* of the result: extent, stride in out */
@@ -233,6 +235,7 @@ typedef struct KValue {
     bool     reduced;                                       /* a reduction reads it, if through others that are made again */
     bool     later;                                         /* so does a later step, behind another sum over samples */
     bool     summed;                                        /* ... or a sum of dims */
+    bool     spread;                                        /* ... or a row on more than it is, of all pairs perhaps: each element is read often */
     int      asked;                                         /* how often rows of the function's own block ask for it */
     int      sums;                                          /* over samples, one behind the other, in front of it */
     int      level, tile;                                   /* of its step; the lane axis it is computed along, -1 */

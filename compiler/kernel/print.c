@@ -9,6 +9,7 @@ static const char *const kind_name[] = {
     [K_DOT] = "dot",
     [K_PACK] = "pack",
     [K_MATRICES] = "matrices",
+    [K_FEW] = "few",
     [K_PAIRS] = "pairs",
     [K_CONTRACT] = "contract",
     [K_REDUCE] = "reduce",
@@ -119,7 +120,7 @@ static void print_line(const Names *p, const KKernel *k, bool with_flops, Text *
     }
     print_space(p, k, out);
     if (k->kind == K_MAP && k->flat) text_add(out, " flat");
-    if (k->kind == K_MATRICES) print_matrices(k->matrices, out);
+    if (k->kind == K_MATRICES || k->kind == K_FEW) print_matrices(k->matrices, out);
     if (k->across) text_add(out, " across");
     if (with_flops && k->flops > 0 && k->kind != K_FINISH) text_printf(out, "  %.3g Mflop", k->flops * 1e-6);
     print_rows(p, k, out);

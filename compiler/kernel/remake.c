@@ -6,7 +6,8 @@
  * are read one by one.
  *
  * stream: rows over all pairs of what two axes have (x - y, of which norm2 wants the sum of squares), where a reduction reads them: they move
- * into its loop. Kept, they are pairs times features, which no cache holds. Rows of MAP kernels make these again, too: the gradient's.
+ * into its loop. Kept, they are pairs times features, which no cache holds. Rows of MAP kernels make these again, too: the gradient's. What such rows read
+ * is kept, as each of its elements is read for every other sample.
  *
  * again: rows on one value of the same size and others that are less (of a channel, of a sample), where a later step reads them: a value that is
  * normalised has its mean and scale from sums over all samples, so it would be written and read in each step in between, and so would all that is
@@ -24,7 +25,7 @@ enum { FIRST_CACHE = 32 * 1024, LESS = 4 };                 /* bytes; how much l
 static bool cheap(IrOp op)
 {
     switch (op) {
-    case IR_neg: case IR_add: case IR_sub: case IR_mul: case IR_convert: case IR_compare: return true;
+    case IR_neg: case IR_add: case IR_sub: case IR_mul: case IR_convert: case IR_compare: case IR_select: return true;
     default: return false;
     }
 }
@@ -132,7 +133,7 @@ static int again_rows(const KPlan *p, const IrNode *n)
     const KValue *v = kernel_value(p, &n->result[0]);
     bool summed = v->summed && v->asked == 1;
     int rows = 1;
-    if ((!v->later && !summed) || !is_on_one(p, n)) return 0;
+    if ((!v->later && !summed) || v->spread || !is_on_one(p, n)) return 0;
     for (int i = 0; i < n->n_args; i++)
         if (!kernel_met(n, i)) rows += kernel_value(p, behind(p, n->arg[i]))->remade;
     return rows <= K_MOST_REMADE && (v->later || rows > 1) ? rows : 0;
@@ -162,6 +163,7 @@ static void find_later(KPlan *p, const IrBlock *b)
             root->asked++;
             root->summed |= (n->op == IR_sum || n->op == IR_norm) && !n->attr->over.n;
             root->later |= again || root->sums < sums_before(p, n);
+            root->spread |= elements(p, &n->result[0].type) > LESS * elements(p, &root->val->type);
         }
     }
 }

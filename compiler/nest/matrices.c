@@ -2,7 +2,7 @@
  *
  * In:  what compiler/kernel/matrices.c chose.   Out: a nest over units, a unit some blocks of lanes by some rows.
  * A block of 16 that would pass the end begins earlier instead, and so do the rows of a tile: what two of them have in common is
- * made twice, with the same bits, and by the same thread. So there is one tile, without a remainder. Start at nest_matrices() and nest_pairs(). */
+ * made twice, with the same bits, and by the same thread. So there is one tile, without a remainder. Start at nest_matrices(), nest_few() and nest_pairs(). */
 #include "compiler/nest/nest.h"
 
 typedef struct At { LoopIndex lane, row, out; } At;         /* in the operands and the result */
@@ -245,11 +245,10 @@ static void all_rows(Nest *n, const Code *c, int depth, At at, Span rows)
     nest_end(n, l);
 }
 
-static void unit(Nest *n, const Code *code, LoopIndex which)
+static void unit(Nest *n, const Code *code, At at, LoopIndex which)
 {
     Code own = *code, *c = &own;
     const KMatrices *m = c->m;
-    At at = {loop_at(m->at[0]), loop_at(m->at[1]), loop_at(0)};
     Span rows = part_of(n, nest_rest(n, which, m->row_units), m->row_units, K_ROW_UNIT, m->row.extent);
     which = nest_quot(n, which, m->row_units);
     Span lanes = part_of(n, nest_rest(n, which, m->lane_units), m->lane_units, K_LANES * m->group, m->lanes.extent);
@@ -299,7 +298,8 @@ static void choose_tile(const Nest *n, Code *c)
     for (int i = 0; i < m->chain.n && m->whole; i++) c->held *= m->chain.v[i].extent;
 }
 
-void nest_matrices(Nest *n)
+/* All but where rows and result are. */
+static Code code_of(Nest *n)
 {
     const KMatrices *m = n->k->matrices;
     Code c = {.m = m, .elem = n->k->nodes.v[0]->result[0].type.elem};
@@ -308,12 +308,34 @@ void nest_matrices(Nest *n)
     n->lanes = c.width;
     c.conv = m->n_windows ? n->k->nodes.v[0] : NULL;
     c.x = nest_base(n, m->from[0]);
-    c.w = nest_base(n, m->from[1]);
-    c.out = nest_base(n, n->k->stores.v[0].mem);
     if (c.has_panel) c.panel = nest_base(n, n->k->mem);
+    return c;
+}
+
+void nest_matrices(Nest *n)
+{
+    Code c = code_of(n);
+    c.w = nest_base(n, c.m->from[1]);
+    c.out = nest_base(n, n->k->stores.v[0].mem);
     LoopIns *l = nest_turns(n, !c.has_panel, loop_of(n->lo), loop_of(n->hi), 1, false);
-    unit(n, &c, nest_counter(l));
+    unit(n, &c, (At){loop_at(c.m->at[0]), loop_at(c.m->at[1]), loop_at(0)}, nest_counter(l));
     nest_end(n, l);
+}
+
+void nest_few(Nest *n)
+{
+    At at;
+    Code c = code_of(n);
+    nest_at_panel(n);
+    at.lane = loop_at(c.m->at[0]);
+    c.w = nest_panel(n, c.m->from[1], &at.row);
+    at.row = plus(n, at.row, loop_at(c.m->at[1]));
+    c.out = nest_panel(n, n->k->stores.v[0].mem, &at.out);
+    LoopIns *each = nest_turns(n, !c.has_panel, loop_at(0), loop_at(c.m->samples.extent), 1, false);
+    LoopIns *l = nest_turns(n, !c.has_panel, loop_at(0), loop_at(n->k->units), 1, false);
+    unit(n, &c, moved(n, at, &c.m->samples, nest_counter(each)), nest_counter(l));
+    nest_end(n, l);
+    nest_end(n, each);
 }
 
 /* ---- samples with samples: the other axis' panels, 16 rows each, and what is left of the last -------------------- */

@@ -10,6 +10,7 @@ void nest_kernel(Nest *n, KKernel *k)
         [K_DOT] = {"dot", nest_dot},
         [K_PACK] = {"pack", nest_pack},
         [K_MATRICES] = {"matrices", nest_matrices},
+        [K_FEW] = {"few", nest_few},
         [K_PAIRS] = {"pairs", nest_pairs},
         [K_CONTRACT] = {"contract", nest_contract},
         [K_REDUCE] = {"reduce", nest_reduce},

@@ -122,6 +122,7 @@ void nest_random(Nest *n);
 void nest_dot(Nest *n);
 void nest_pack(Nest *n);
 void nest_matrices(Nest *n);
+void nest_few(Nest *n);
 void nest_pairs(Nest *n);
 void nest_contract(Nest *n);
 void nest_reduce(Nest *n);

@@ -1027,6 +1027,41 @@ Test(engines, products_across)
         }
 }
 
+/* Convolutions of few samples, one by one with filters in the lanes: strides, padding and holes of the kernel and the image, filters along memory and across it, more of them than vectors, an
+ * axis around, f64, a bias and a sum over samples behind it. */
+Test(engines, convolutions_of_few_samples)
+{
+    static const char *text =
+        "axis p = %1$d\naxis q = 2\nslot \"k\" param : f32[3,3,5,%2$d]\nslot \"v\" param : f32[3,3,%2$d,5]\nslot \"b\" param : f32[%2$d]\nslot \"t\" counter : i64[]\n"
+        "fn f {update tick \"t\"} {\n%%x = normal {stream \"x\"} : f32<p>[9,7,5]\n%%z = normal {stream \"z\"} : f32<p,q>[4,4,5]\n%%k = read \"k\" : f32[3,3,5,%2$d]\n%%v = read \"v\" : f32[3,3,%2$d,5]\n"
+        "%%b = read \"b\" : f32[%2$d]\n"
+        "%%a = conv %%x, %%k {windows 0:0 stride 1 dilate 1:1 pad 1:1, 1:1 stride 1 dilate 1:1 pad 1:1 contract 2:2} : f32<p>[9,7,%2$d]\n"
+        "%%bb = broadcast %%b {dims [9,7,%2$d] kept [2]} : f32[9,7,%2$d]\n%%bs = spread %%bb {over p} : f32<p>[9,7,%2$d]\n%%ab = add %%a, %%bs : f32<p>[9,7,%2$d]\n%%s = sum %%ab {over p} : f32[9,7,%2$d]\n"
+        "%%c = conv %%x, %%v {windows 0:0 stride 2 dilate 1:1 pad 1:1, 1:1 stride 2 dilate 1:1 pad 1:1 contract 2:3} : f32<p>[5,4,%2$d]\n"
+        "%%d = conv %%x, %%k {windows 0:0 stride 1 dilate 2:1 pad 1:2, 1:1 stride 1 dilate 2:1 pad 1:2 contract 2:2} : f32<p>[18,14,%2$d]\n"
+        "%%e = conv %%z, %%k {windows 0:0 stride 1 dilate 1:2 pad 2:2, 1:1 stride 1 dilate 1:2 pad 2:2 contract 2:2} : f32<p,q>[4,4,%2$d]\n"
+        "%%xd = convert %%x {f64} : f64<p>[9,7,5]\n%%kd = convert %%k {f64} : f64[3,3,5,%2$d]\n"
+        "%%g = conv %%xd, %%kd {windows 0:0 stride 1 dilate 1:1 pad 0:0, 1:1 stride 1 dilate 1:1 pad 0:0 contract 2:2} : f64<p>[7,5,%2$d]\n"
+        "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
+        "report \"a\", %%a\nreport \"s\", %%s\nreport \"c\", %%c\nreport \"d\", %%d\nreport \"e\", %%e\nreport \"g\", %%g\n}\n";
+    static const int extents[] = {0, 1, 3, 5, 17}, filters[] = {15, 16, 35, 64};
+    bool slow = getenv("GAN_CHECKER");
+    for (size_t i = 0; i < sizeof extents / sizeof *extents; i += stride())
+        for (size_t k = slow ? 1 : 0; k < sizeof filters / sizeof *filters - 2 * slow; k += stride()) {
+            char written[4096];
+            int  length = snprintf(written, sizeof written, text, extents[i], filters[k]);
+            cr_assert_lt(length, (int)sizeof written);
+            Case      *c = case_of_text(written);
+            int        taken = times_taken(c, (PlanOptions){0}, PLAN_few);
+            Difference d = compare(c, 2, 1 + (int)(i + k) % 4, (PlanOptions){0});
+            if (extents[i] && extents[i] <= 3 && filters[k] >= 16) cr_expect_gt(taken, 0, "%d samples, %d filters", extents[i], filters[k]);
+            if (!extents[i] || extents[i] >= 16 || filters[k] < 16) cr_expect_eq(taken, 0, "%d samples, %d filters: %d", extents[i], filters[k], taken);
+            if (d.found) print_difference(c, &d);
+            cr_assert(!d.found, "%d samples, %d filters", extents[i], filters[k]);
+            arena_free(c->arena);
+        }
+}
+
 /* Rows with elementary functions, several in step where there are registers: as many rows as go in twos, fours and not at all, and none; all short functions of f32,
  * one and several in a kernel; along one dim, of two and of the samples' own axes, broadcast, in f64; behind a product; added up over samples. Draws likewise. */
 Test(engines, rows_in_step)
