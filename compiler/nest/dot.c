@@ -38,7 +38,7 @@ typedef struct DotCode {
     const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
     int      local;                                         /* where a rolled epilogue finds the tile */
-    bool     asks;                                          /* the tile asks for lines ahead */
+    enum { DOT_ASKS_NOTHING, DOT_CLAIMS, DOT_ASKS } asks;   /* of lines that are wanted soon */
     int      shared;                                        /* the buffer that they are in */
     LoopReg *begin, *last, *first, *stride;                 /* of the value that a tile asks for, in lines: where it begins; how many but one; the tile's first line; KAhead's stride */
 } DotCode;
@@ -54,10 +54,11 @@ static int64_t tiles_for(const DotCode *c, const KAhead *a)
     return (a->lines + turns - 1) / turns;
 }
 
-static int64_t asking_tiles(const Nest *n, const DotCode *c)
+static int64_t asking_tiles(const Nest *n, const DotCode *c, bool claims)
 {
     int64_t tiles = 0;
-    for (int i = 0; i < n->k->ahead.n; i++) tiles += tiles_for(c, &n->k->ahead.v[i]);
+    for (int i = 0; i < n->k->ahead.n; i++)
+        if (n->k->ahead.v[i].claimed || !claims) tiles += tiles_for(c, &n->k->ahead.v[i]);
     return tiles;
 }
 
@@ -68,15 +69,16 @@ static void choose_lines(Nest *n, DotCode *c, LoopIndex row, int rows)
     LoopReg *nth = line_index(n, nest_quot(n, row, rows));
     for (int i = 0; i < n->k->ahead.n; i++) {
         const KAhead *a = &n->k->ahead.v[i];
-        LoopReg *before = loop_word(&n->b, tiles), *here = i ? loop_compare(&n->b, IR_GE, nth, before) : NULL;
+        if (c->asks == DOT_CLAIMS && !a->claimed) break;    /* they come first */
+        LoopReg *before = loop_word(&n->b, tiles), *here = c->begin ? loop_compare(&n->b, IR_GE, nth, before) : NULL;
         int64_t from = a->mem->offset / 64 + (a->next ? a->panel : 0);
         LoopReg *begin = line_index(n, loop_plus(&n->b, loop_of(loop_word(&n->b, from)), product(n, loop_arg(&n->b, 0), loop_word(&n->b, a->panel))));
         LoopReg *first = line_index(n, product(n, line_index(n, loop_plus(&n->b, loop_of(nth), loop_times(loop_of(before), -1))), c->steps));
         LoopReg *last = loop_word(&n->b, a->lines - 1), *stride = loop_word(&n->b, a->stride);
-        c->begin = i ? loop_select(&n->b, here, begin, c->begin) : begin;
-        c->last = i ? loop_select(&n->b, here, last, c->last) : last;
-        c->first = i ? loop_select(&n->b, here, first, c->first) : first;
-        c->stride = i ? loop_select(&n->b, here, stride, c->stride) : stride;
+        c->begin = here ? loop_select(&n->b, here, begin, c->begin) : begin;
+        c->last = here ? loop_select(&n->b, here, last, c->last) : last;
+        c->first = here ? loop_select(&n->b, here, first, c->first) : first;
+        c->stride = here ? loop_select(&n->b, here, stride, c->stride) : stride;
         tiles += tiles_for(c, a);
     }
 }
@@ -88,7 +90,7 @@ static void ask_for_line(Nest *n, const DotCode *c, LoopIndex turn)
     LoopReg *blocks = line_index(n, nest_quot(n, line, block));
     LoopIndex at = loop_plus(&n->b, loop_of(c->begin), loop_plus(&n->b, product(n, blocks, c->stride), nest_rest(n, line, block)));
     at = loop_times(at, cells);
-    loop_fetch(&n->b, c->shared, &at);
+    (c->asks == DOT_CLAIMS ? loop_claim : loop_fetch)(&n->b, c->shared, &at);
 }
 
 /* ---- the tile ----------------------------------------------------------------------------------------------------- */
@@ -352,22 +354,41 @@ static bool by_places(Nest *n, DotCode *c, int depth, Offsets o, int window)
     return true;
 }
 
-/* The first tiles ask for lines ahead, and the others need not. */
+static LoopReg *asking_rows(Nest *n, const DotCode *c, bool claims, int64_t most, int rows)
+{
+    int64_t tiles = asking_tiles(n, c, claims);
+    return loop_word(&n->b, (tiles < most ? tiles : most) * rows);
+}
+
+/* Tiles that ask, or claim; returns where they end. */
+static LoopIndex rows_that_ask(Nest *n, const DotTile *t, int asks, LoopIndex from, LoopIndex to, int rows)
+{
+    DotCode asking = *t->code;
+    asking.asks = asks;
+    DotTile tile = *t;
+    tile.code = &asking;
+    LoopIns *l = nest_par_from(n, from, to, rows);
+    dot_tile(n, &tile, (Offsets){{nest_counter(l)}}, rows);
+    nest_end(n, l);
+    return to;
+}
+
+/* The first tiles ask for lines ahead, and the others need not. One thread alone claims nothing, but asks for that, too: what it writes has no other copy, and would only
+ * push others out of the first cache. */
 static void dot_rows_of(Nest *n, DotCode *c, const DotTile *t)
 {
     Dim row = {c->row.extent, {1, 0, 0}, 0};
     int rows = dot_rows(n, c);
-    int64_t tiles = asking_tiles(n, c), most = row.extent / rows - 1;           /* one is left, so that the blocks are as they are without */
+    int64_t most = row.extent / rows - 1;                   /* one is left, so that the blocks are as they are without */
     if (!n->k->ahead.n || most < 1) { tile_row_blocks(n, t, &row, (Offsets){0}, rows, dot_tile); return; }
-    LoopReg *to = loop_word(&n->b, (tiles < most ? tiles : most) * rows);
-    DotCode asking = *c;
-    asking.asks = true;
-    DotTile first = *t;
-    first.code = &asking;
-    LoopIns *l = nest_par_from(n, loop_at(0), loop_of(to), rows);
-    dot_tile(n, &first, (Offsets){{nest_counter(l)}}, rows);
-    nest_end(n, l);
-    l = nest_par_from(n, loop_of(to), loop_at(most * rows), rows);
+    LoopIndex from = loop_at(0), threads = loop_at(FRAME_THREADS);
+    if (n->k->ahead.v[0].claimed) {
+        LoopReg *several = loop_compare(&n->b, IR_GT, loop_frame(&n->b, &threads), loop_int(&n->b, IR_I64, 1));
+        LoopReg *to = loop_select(&n->b, several, asking_rows(n, c, true, most, rows), loop_int(&n->b, IR_I64, 0));
+        from = rows_that_ask(n, t, DOT_CLAIMS, from, loop_of(to), rows);
+    }
+    from = rows_that_ask(n, t, DOT_ASKS, from, loop_of(asking_rows(n, c, false, most, rows)), rows);
+    LoopIns *l = nest_par_from(n, from, loop_at(most * rows), rows);
     dot_tile(n, t, (Offsets){{nest_counter(l)}}, rows);
     nest_end(n, l);
     row.extent -= most * rows;
