@@ -59,7 +59,7 @@ static bool lines_of(const Asking *a, const KTouch *t, KAhead *out)
     int64_t lines = panel_bytes(a, t) / LINE, block = K_LANES * K_LANES * (int64_t)ir_elem_bytes(elem) / LINE;
     bool    columns = is_columns(a, m);
     if (m->place != K_FRAME || m->n_iter || lines < LEAST_LINES || panel_bytes(a, t) % LINE) return false;
-    *out = columns ? (KAhead){m, lines, block, panels(a) * block, a->next, false} : (KAhead){m, lines, lines, block, a->next, false};
+    *out = columns ? (KAhead){m, lines, block, panels(a) * block, a->next, lines >= block} : (KAhead){m, lines, lines, block, a->next, lines >= block};
     return columns ? m->elem == elem : m->panel && m->tile == a->k->lane_axis;
 }
 
@@ -75,7 +75,7 @@ static void see(void *self, const KTouch *t)
     KAhead lines;
     if (near || !a->product || a->product->ahead.n == MOST || !lines_of(a, t, &lines)) return;
     plan_did(a->p, PLAN_ahead, true);
-    lines.claimed = a->abroad[t->mem->made] && !met && !a->next && !a->inside && t->all && (t->own || is_columns(a, t->mem));
+    lines.claimed &= a->abroad[t->mem->made] && !met && !a->next && !a->inside && t->all && (t->own || is_columns(a, t->mem));
     array_push(a->p->arena, &a->product->ahead, lines);
 }
 

@@ -125,8 +125,8 @@ typedef struct KMatrices {
 } KMatrices;
 
 /* Of shared memory, what belongs to a panel, in lines of 64 bytes: how many, from a panel to the next, and from 16 numbers of 16 samples, which lie together, to the next
- * 16. next: it is the panel behind the kernel's own (behind the last there may be nothing, which costs nothing to ask for). claimed: the kernels behind it write
- * all of it before anything is read. */
+ * 16. next: it is the panel behind the kernel's own (behind the last there may be nothing, which costs nothing to ask for). claimed: it has such a
+ * block at least, other threads read it, and the kernels behind write all of it before anything is read. */
 typedef struct KAhead { const KMem *mem; int64_t lines, panel, stride; bool next, claimed; } KAhead;
 
 typedef struct KKernel {
