@@ -92,26 +92,58 @@ static void rows_before(Nest *n, const Code *c, const Tile *t, const Waiting *o,
 
 /* ---- chains ------------------------------------------------------------------------------------------------------ */
 
+typedef void AskFn(Nest *n, const KMem *m, const IrType *t, const Index *at);
+
+/* For a row's lines, 16 columns of a value; one more where they do not begin where blocks do. */
+static void ask_row(Nest *n, const Code *c, const Tile *t, AskFn *ask, const KMem *m, const IrVal *v)
+{
+    int64_t line = 64 / (int64_t)ir_elem_bytes(m->elem), end = c->columns % K_LANES ? K_LANES + line : K_LANES;
+    for (int64_t at = 0; at < end; at += line) {
+        n->comp[1] = ix(plus(n, loop_times(t->block, K_LANES), loop_at(at < K_LANES ? at : K_LANES - 1)));
+        Index index = nest_own_index(n, v);
+        ask(n, m, &v->type, &index);
+    }
+}
+
+static bool is_read_as_it_lies(const Nest *n, const IrVal *v)
+{
+    const KValue *x = kernel_value(n->p, v);
+    const IrType *own = &n->k->nodes.v[0]->result[0].type;
+    return x->mem && x->mem->place == K_FRAME && x->mem->tile < 0 && x->kernel != n->k && v->type.rank == 2 && !v->type.axes.n &&
+           v->type.dim[0] == own->dim[0] && v->type.dim[1] == own->dim[1];
+}
+
+/* Partial results of other products, and what earlier kernels left. What rows write, they often read there. */
+static void ask_for_reads(Nest *n, const Code *c, const Tile *t)
+{
+    const KKernel *map = n->k;
+    for (int i = 0; i < map->nodes.n; i++) {
+        const IrNode *node = map->nodes.v[i];
+        const KAccum *a = kernel_value(n->p, &node->result[0])->accum;
+        for (int64_t s = 0; a && s < a->shards.count; s++) {
+            KMem m = nest_shard(a, s);
+            ask_row(n, c, t, nest_fetch, &m, &node->result[0]);
+        }
+        for (int k = 0; !a && k < node->n_args; k++) {
+            const IrVal *v = kernel_resolve(n->p, node->arg[k]);
+            if (is_read_as_it_lies(n, v)) ask_row(n, c, t, nest_fetch, kernel_value(n->p, v)->mem, v);
+        }
+    }
+}
+
 /* What the rows of the tile read and write comes while the chains run: some of it with each panel, so that the panel's own numbers find a way. */
 static void look_ahead(Nest *n, const Code *c, const Tile *t, LoopIndex sample)
 {
     KKernel *own = n->k, *map = n->k->epilogue;
-    int64_t panels = (c->samples + K_LANES - 1) / K_LANES, each = (t->height + panels - 1) / panels;
-    LoopIndex first = loop_times(nest_quot(n, sample, K_LANES), each);
+    int64_t panels = (c->samples + K_LANES - 1) / K_LANES;
+    LoopIndex done = loop_times(nest_quot(n, sample, K_LANES), t->height);
+    LoopIns *rows = nest_par_from(n, nest_quot(n, done, panels), nest_quot(n, plus(n, done, loop_at(t->height)), panels), 1);
     n->k = map;
-    for (int64_t k = 0; k < each; k++) {
-        n->comp[0] = ix(plus(n, t->first, least(n, plus(n, first, loop_at(k)), whole_number(n, t->height - 1))));
-        for (int i = 0; i < map->stores.n; i++) {
-            const IrVal *v = map->stores.v[i].val;
-            int64_t last = c->columns % K_LANES ? K_LANES - 1 : 0;  /* two lines, unless they begin where blocks do */
-            for (int64_t at = 0; at <= last; at += K_LANES - 1) {
-                n->comp[1] = ix(plus(n, loop_times(t->block, K_LANES), loop_at(at)));
-                Index index = nest_own_index(n, v);
-                nest_ahead(n, map->stores.v[i].mem, &v->type, &index);
-            }
-        }
-    }
+    n->comp[0] = ix(plus(n, t->first, nest_counter(rows)));
+    for (int i = 0; i < map->stores.n; i++) ask_row(n, c, t, nest_ahead, map->stores.v[i].mem, map->stores.v[i].val);
+    ask_for_reads(n, c, t);
     n->k = own;
+    nest_end(n, rows);
 }
 
 /* What the tiles below read of the rows' operand comes to the second cache: each tile of the group asks for some rows of what the next ones want. */
