@@ -93,7 +93,7 @@ typedef struct { IrVal *val; KMem *mem; } KStore;
 typedef struct KAccum {                                     /* of a reduction over samples */
     IrNode *node;
     IrElem  elem;                                           /* f64 when the result is one real number */
-    KMem   *lanes;                                          /* SCRATCH [result][16]; NULL for chains, which add in place */
+    KMem   *lanes;                                          /* SCRATCH [result][16]; NULL for chains, which add in place, and where a shard is one tile of INNER */
     KMem   *partial;                                        /* FRAME [shard][result] */
     int64_t shard_stride;                                   /* elements */
     int64_t pad;                                            /* chains: the last free dims of b, rounded up to 16 */
