@@ -144,7 +144,7 @@ typedef struct KKernel {
     KMatrices *matrices;
     struct KKernel *epilogue;                               /* DOT, WHOLE: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
-    int64_t near;                                           /* WHOLE: blocks of 16 columns that all rows meet before the next; a unit is some rows of these */
+    int64_t near;                                           /* WHOLE: blocks of 16 columns that all rows meet before the next */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
     ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
     ARRAY(KAhead) ahead;                                    /* DOT: what the kernels behind it touch first; it asks for it meanwhile (ahead.c) */
