@@ -1,6 +1,8 @@
 /* flow.c - order and liveness. Start at flow_order and flow_mark. */
 #include "compiler/grad/flow.h"
 
+#include <math.h>
+
 enum { FLOW_EXACT_DEPTH = 4 };
 
 static bool is_control(const Flow *f, const IrNode *n) { return f->rules[n->op].kind == GRAD_CONTROL; }
@@ -58,6 +60,23 @@ static bool any_live_result(const Flow *f, const IrNode *n)
 }
 
 static void mark_result(Flow *f, const IrNode *n, int r) { f->live[n->result[r].id] |= ir_is_real(n->result[r].type.elem); }
+
+static bool has_poles(const IrNode *n)
+{
+    return (ir_op_info[n->op].flags & IR_POLES) || (n->op == IR_const && !isfinite(n->attr->value));
+}
+
+uint8_t *flow_poles(const Flow *f)
+{
+    uint8_t *poles = arena_alloc(f->arena, f->n_ids);
+    for (int k = 0; k < f->order.n; k++) {
+        const IrNode *n = f->order.v[k];
+        bool any = has_poles(n);
+        for (int i = 0; i < n->n_args; i++) any |= poles[n->arg[i]->id];
+        for (int r = 0; r < n->n_results; r++) poles[n->result[r].id] = any;
+    }
+    return poles;
+}
 
 /* The flow of one body, its live parameters as roots. */
 static Flow body_flow(const Flow *f, const IrBlock *body, const bool *live_params)
