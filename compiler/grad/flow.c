@@ -233,3 +233,41 @@ const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes 
     }
     return NULL;
 }
+
+/* What the rounds of a scan put out, in the other order: for the way back through it. */
+static bool turns_rounds(const IrNode *n)
+{
+    const IrVal *v = n->arg[0];
+    return n->op == IR_reverse && n->attr->dims.n == 1 && !n->attr->dims.v[0] && v->def && v->def->op == IR_scan && v->index >= v->def->attr->carried;
+}
+
+/* Elements stay where they are, beside each other: as dims, or as samples of the axes that map has made of dims. */
+static bool leaves_in_place(const IrNode *n, IrAxes made)
+{
+    switch (n->op) {
+    case IR_spread: case IR_as_sample: case IR_scan: case IR_cond: return true;
+    case IR_as_feature: return ir_axes_has(made, n->attr->axis);
+    case IR_sum: return !n->attr->dims.n && ir_axes_equal(ir_axes_minus(n->attr->over, made), n->attr->over);
+    default: return ir_op_info[n->op].klass == IR_CLASS_MAP || turns_rounds(n);
+    }
+}
+
+const IrNode *flow_mix(const Flow *f, IrVal *const *outputs, int n_out, IrAxes made)
+{
+    const uint8_t *need = flow_need(f, outputs, NULL, n_out);
+    for (int k = 0; k < f->order.n; k++) {
+        const IrNode *n = f->order.v[k];
+        bool on_path = false;
+        for (int r = 0; r < n->n_results; r++) on_path |= need[n->result[r].id];
+        if (!on_path || !any_live_arg(f, n)) continue;
+        for (int b = 0; b < n->n_bodies; b++) {
+            bool *params;
+            Flow in = flow_of_body(f, n, b, &params);
+            const IrNode *inner = flow_mix(&in, n->body[b]->yield, n->body[b]->n_yields, made);
+            if (inner) return inner;
+        }
+        if (!leaves_in_place(n, made)) return n;
+        if (n->op == IR_as_sample) made = ir_axes_add(made, n->attr->axis);
+    }
+    return NULL;
+}

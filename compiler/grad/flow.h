@@ -33,3 +33,6 @@ void  flow_scan_needs(const GradRule *rules, Arena *arena, uint32_t n_ids, const
  * `axes`; NULL: none. Bodies count. */
 const IrNode *flow_cut(const Flow *f);
 const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes axes);
+/* The first on a live path to the outputs at which elements of what is live may meet, or change places; NULL: none, each output's element is of one alone.
+ * made: axes whose samples were such elements. */
+const IrNode *flow_mix(const Flow *f, IrVal *const *outputs, int n_out, IrAxes made);

@@ -125,6 +125,17 @@ static void report_paths(const Flow *f, IrVal *const *outputs, int n_out, IrVal 
     }
 }
 
+const IrNode *grad_mixes(const IrModule *m, IrVal *y, IrVal *x)
+{
+    if (!x->type.rank) return NULL;
+    Arena *scratch = arena_new();
+    Flow f = flow_order(grad_rules, scratch, m->next_id, &y, 1);
+    flow_mark(&f, &x, 1);
+    const IrNode *n = flow_mix(&f, &y, 1, ir_no_axes());
+    arena_free(scratch);
+    return n;
+}
+
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 static bool walk_back(Walk *w)
