@@ -35,6 +35,11 @@ typedef struct Face     Face;
 typedef struct Term     Term;
 typedef struct Told     Told;
 
+typedef struct Held {                                       /* a condition on functions that was seen to hold (require.c): where, and of what */
+    Span   at;
+    Value *v[4];
+} Held;
+
 typedef struct SingleDraw {
     const Ast    *s;                                        /* the statement that draws, or a let */
     const IrNode *draw;
@@ -431,6 +436,7 @@ struct Lower {
     ARRAY(Part *) line_parts;                               /* of lines, the same index */
     ARRAY(Pending *) pendings;
     ARRAY(struct { const Ast *at; const Player *owner; bool committed; }) assigned;        /* := to states of nobody, and of players that their block holds */
+    ARRAY(Held) held;                                       /* of the whole program */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(const Player *) slot_listed;                      /* by slot: the last player whose params it became one of */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */
