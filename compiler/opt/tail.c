@@ -472,14 +472,29 @@ static bool dominates(const Tail *a, const TailTerm *first, double T)
     return others < 0.5;
 }
 
+/* Where c T + a number changes its sign, or just below; false: it is something else. */
+static bool line_root(const Tail *a, double *root)
+{
+    double c[2] = {0};
+    bool line = a->whole;
+    for (int i = 0; i < a->n && line; i++) {
+        line = a->t[i].e == 0 && (a->t[i].j == 0 || a->t[i].j == 1);
+        if (line) c[a->t[i].j] = a->t[i].a.h;
+    }
+    *root = fmin(0, -c[0] / c[1]) * (1 + 0x1p-50);
+    return line && c[1] != 0;
+}
+
 bool tail_sign(const Tail *a, int *sign, double *from)
 {
+    double root;
     const TailTerm *first = tail_first(a);
     *sign = 0;
     if (!first) return a->whole;
     for (int i = 0; i < a->n; i++)
         if (!is_noise(&a->t[i]) && a->t[i].e == first->e && a->t[i].j > first->j) first = &a->t[i];
     *sign = (first->a.h > 0) == (first->j % 2 == 0) ? 1 : -1;
+    if (line_root(a, &root)) return *from = fmin(*from, root), true;
     for (double T = -0.5; T > -100; T *= 1.25)
         if (dominates(a, first, T) && dominates(a, first, 2 * T) && dominates(a, first, 8 * T)) return *from = fmin(*from, T), true;
     return false;

@@ -41,18 +41,6 @@ static bool begins(IrOp op) { return ir_op_info[op].flags & IR_LOSSY; }
 
 /* ---- the term as a graph ---------------------------------------------------------------------------------------- */
 
-/* What a function is of stays unknown to the passes, so that they keep the function. */
-static IrVal *argument(Exact *e, double x)
-{
-    if (!e->apart) return ir_const(&e->b, e->elem, x);
-    for (int i = 0; i < e->memory.n; i++)
-        if (!memcmp(e->memory.v[i], &x, sizeof x)) return e->read.v[i];
-    int slot = ir_slot(e->m, arena_printf(e->scratch, "x%d", e->memory.n), ir_scalar(IR_F64), IR_SLOT_DATA, NULL);
-    array_push(e->scratch, &e->memory, arena_copy(e->scratch, &x, sizeof x));
-    array_push(e->scratch, &e->read, ir_read(&e->b, slot));
-    return e->read.v[slot];
-}
-
 /* Equal terms are one value. */
 static IrVal *node_of(Exact *e, IrOp op, IrVal *a, IrVal *b)
 {
@@ -63,6 +51,29 @@ static IrVal *node_of(Exact *e, IrOp op, IrVal *a, IrVal *b)
     IrVal *v = ir_node(&e->b, op, args, b ? 2 : 1, &none)->result;
     array_push(e->scratch, &e->made, ((Made){op, a, b, v}));
     return v;
+}
+
+/* x = t + a number, t being what was asked for first; false: not to the bit. */
+static bool beside_first(const Exact *e, double x, double *add)
+{
+    double first = *(const double *)e->memory.v[0];
+    *add = x - first;
+    return first + *add == x && x - *add == first && isfinite(*add);
+}
+
+/* What a function is of stays unknown to the passes, so that they keep the function. Of two it is known how far they are apart, as of t + 1
+ * and t: sigmoid(41) - sigmoid(40) is what is left of two that are 1. */
+static IrVal *argument(Exact *e, double x)
+{
+    double add;
+    if (!e->apart) return ir_const(&e->b, e->elem, x);
+    for (int i = 0; i < e->memory.n; i++)
+        if (!memcmp(e->memory.v[i], &x, sizeof x)) return e->read.v[i];
+    if (e->memory.n && beside_first(e, x, &add)) return node_of(e, IR_add, e->read.v[0], ir_const(&e->b, e->elem, add));
+    int slot = ir_slot(e->m, arena_printf(e->scratch, "x%d", e->memory.n), ir_scalar(IR_F64), IR_SLOT_DATA, NULL);
+    array_push(e->scratch, &e->memory, arena_copy(e->scratch, &x, sizeof x));
+    array_push(e->scratch, &e->read, ir_read(&e->b, slot));
+    return e->read.v[slot];
 }
 
 static IrVal *graph_of(Exact *e, const Term *t);
