@@ -5,33 +5,13 @@
 
 #include <math.h>
 
-static Two quick(double a, double b) /* |a| >= |b| */
-{
-    double s = a + b;
-    return (Two){s, b - (s - a)};
-}
-
-Two two_add(Two a, Two b)
-{
-    double s = a.h + b.h, part = s - a.h, rest = (a.h - (s - part)) + (b.h - part);
-    return quick(s, rest + a.l + b.l);
-}
-
-Two two_neg(Two a) { return (Two){-a.h, -a.l}; }
-
-Two two_mul(Two a, Two b)
-{
-    double p = a.h * b.h;
-    return quick(p, fma(a.h, b.h, -p) + (a.h * b.l + a.l * b.h));
-}
-
 Two two_div(Two a, Two b)
 {
     double q = a.h / b.h;
     Two rest = two_add(a, two_neg(two_mul((Two){q, 0}, b)));
     double more = rest.h / b.h;
     rest = two_add(rest, two_neg(two_mul((Two){more, 0}, b)));
-    return two_add(quick(q, more), (Two){rest.h / b.h, 0});
+    return two_add(two_quick(q, more), (Two){rest.h / b.h, 0});
 }
 
 Two two_whole(int64_t n)
