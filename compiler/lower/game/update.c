@@ -11,8 +11,6 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
-#include <stdlib.h>
-
 typedef struct Wanted { Player *p[MAX_ARGS]; int n; Span at[MAX_ARGS]; } Wanted;
 
 struct Decided { ARRAY(struct { const Ast *cond; Value *v; }) list; };
@@ -374,50 +372,14 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
 
 /* ---- along: a direction of one's own in place of a gradient; for several players a record by player */
 
-static Value *direction_of(const Player *p, bool alone, Value *v)
+/* What a value has for a player, in the order of its parameters, like; NULL: nothing that is its own. */
+static Value *direction_of(Ctx *c, const Player *p, const Value *like, bool alone, Value *v)
 {
     if (v->kind != V_RECORD || v->record.mixed) return NULL;
-    if (v->record.of) return v->record.of == p ? v : NULL;
-    for (int k = 0; k < v->record.n; k++)
-        if (v->record.v[k]->kind == V_RECORD && v->record.v[k]->record.of == p) return v->record.v[k];
-    return alone ? v : NULL;
-}
-
-/* The field of that name, or the part of a tuple at that place. */
-static Value *field_or_item(const Value *r, const char *name)
-{
-    if (r->record.name) return val_field(r, name);
-    char *end;
-    long i = strtol(name, &end, 10);
-    return end > name && !*end && i >= 0 && i < r->record.n ? r->record.v[i] : NULL;
-}
-
-/* The field of a parameter's path, "Dense_1.w": of that name, or w of a record Dense_1. */
-static Value *by_path(Ctx *c, const Value *r, const char *path)
-{
-    Value *f = field_or_item(r, path);
-    for (const char *dot = strchr(path, '.'); !f && dot; dot = strchr(dot + 1, '.')) {
-        const Value *part = field_or_item(r, arena_strn(c->L->a, path, (size_t)(dot - path)));
-        f = part && part->kind == V_RECORD ? by_path(c, part, dot + 1) : NULL;
-    }
-    return f;
-}
-
-static int tensors_in(const Value *r)
-{
-    int n = 0;
-    for (int i = 0; i < r->record.n; i++) n += r->record.v[i]->kind == V_RECORD ? tensors_in(r->record.v[i]) : 1;
-    return n;
-}
-
-/* The direction's tensors in the order of the parameters; NULL when they are not those of the player. */
-static Value *in_order(Ctx *c, const Player *p, const Value *like, const Value *g)
-{
-    if (!g || tensors_in(g) != p->params.n) return NULL;
-    Value **v = arena_array(c->L->a, Value *, p->params.n + 1);
-    for (int i = 0; i < p->params.n; i++)
-        if (!(v[i] = by_path(c, g, like->record.name[i]))) return NULL;
-    return val_record(c->L, v, like->record.name, p->params.n);
+    Value *g = alone || v->record.of ? val_in_form(c->L, like, v) : NULL;
+    for (int k = 0; !g && !v->record.of && k < v->record.n; k++)
+        if (v->record.v[k]->kind == V_RECORD && v->record.v[k]->record.of == p) g = val_in_form(c->L, like, v->record.v[k]);
+    return g && !g->record.mixed && (!g->record.of || g->record.of == p) ? g : NULL;
 }
 
 static void collect_tensors(Ctx *c, Value *v, Span at, IrVal **out, int *n, int most)
@@ -453,21 +415,30 @@ static Diag *lacks_or_has(Ctx *c, const Player *p, const Value *like, const Valu
 {
     Lower *L = c->L;
     for (int i = 0; i < like->record.n; i++)
-        if (!by_path(c, part, like->record.name[i])) return no_direction(c, p, at, strf(L, "this has none for %s", like->record.name[i]));
+        if (!val_at_path(L, part, like->record.name[i])) return no_direction(c, p, at, strf(L, "this has none for %s", like->record.name[i]));
     for (int i = 0; i < part->record.n; i++)
         if (!val_part(L, like, part->record.name[i])) return no_direction(c, p, at, strf(L, "it has no parameter %s", part->record.name[i]));
     return no_direction(c, p, at, strf(L, "this is %s", val_text(L, part)));
+}
+
+/* Another player, whose direction it is, or a part of it. */
+static const Player *of_another(const Value *v, const Player *p)
+{
+    const Player *of = v->record.of && v->record.of != p ? v->record.of : NULL;
+    for (int i = 0; !of && i < v->record.n; i++)
+        if (v->record.v[i]->kind == V_RECORD) of = of_another(v->record.v[i], p);
+    return of;
 }
 
 static void wrong_direction(Ctx *c, const Player *p, const Value *like, bool alone, const Value *v, Span at)
 {
     Lower *L = c->L;
     const Value *part = part_for(p, alone, v);
-    const Player *of = part ? part->record.of : NULL;
+    const Player *of = part ? of_another(part, p) : NULL;
     Diag *d;
     if (!part) d = no_direction(c, p, at, strf(L, "this is %s", val_text(L, v)));
     else if (part->record.mixed) d = diag_error(L->diags, at, E201, "this is made of directions of several players, so it is none of %s", p->name);
-    else if (of && of != p) d = diag_error(L->diags, at, E201, "this is a direction of %s, and %s is to be moved", of->name, p->name);
+    else if (of) d = diag_error(L->diags, at, E201, "this is a direction of %s, and %s is to be moved", of->name, p->name);
     else d = lacks_or_has(c, p, like, part, at);
     diag_hint(d, alone ? "grad[%s] e is one" : "(%s: grad[..] e, ...) has a record for each player", p->name);
 }
@@ -501,7 +472,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
     IrVal **tensor = arena_array(L->a, IrVal *, most + 1);
     for (int i = 0; i < who->n; i++) {
         Player *p = who->p[i];
-        Value *g = in_order(c, p, player_record(c, p), direction_of(p, who->n == 1, v));
+        Value *g = direction_of(c, p, player_record(c, p), who->n == 1, v);
         if (!g && names_lack_parts(L->names)) return;             /* a param may stand in what could not be read */
         if (!g) {
             wrong_direction(c, p, player_record(c, p), who->n == 1, v, at);
