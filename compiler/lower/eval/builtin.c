@@ -222,6 +222,8 @@ static Value *builtin_require(Ctx *c, const Call *k)
 /* Not of a parameter whose argument is missing, and whose default is none. */
 static Value *builtin_given(Ctx *c, const Call *k) { return val_bool(c->L, !val_is_absent(k->v[0])); }
 
+bool builtin_asks_given(const Builtin *b) { return b->run == builtin_given; }
+
 /* Of a parameter it is asked in eval_call(); as a function that stands for others it has none. */
 static Value *builtin_named(Ctx *c, const Call *k) { return mistake(c, k, "named", "a parameter of the definition at hand", k->v[0]); }
 bool builtin_asks_name(const Builtin *b) { return b->run == builtin_named; }
@@ -867,6 +869,16 @@ static Value *builtin_log_prob(Ctx *c, const Call *k)
     Value *x = as_settled(c, k->v[1], k->at), *l = dist_log_prob(c, d, x, k->at);
     densities_note(c, d, x, l);
     return l;
+}
+
+/* What draws of p are. */
+static Value *builtin_support(Ctx *c, const Call *k)
+{
+    static const char *const word[] = {[MEASURE_UNKNOWN] = "unknown", [MEASURE_COUNTING] = "points", [MEASURE_LEBESGUE] = "intervals", [MEASURE_BOTH] = "both"};
+    Dist *d = as_dist(c, k->v[0], k->at);
+    if (!d) return val_error(c->L);
+    DrawKind is = dist_draw_kind(c, d, k->at);
+    return val_string(c->L, is.whole ? "integers" : word[is.measure]);
 }
 
 static Value *builtin_log_det_inverse(Ctx *c, const Call *k)

@@ -583,6 +583,8 @@ Value *eval_call(Ctx *c, const Ast *e)
     }
     bool builtin = f->kind == V_FUNCTION && f->fn.kind == F_BUILTIN, picks = builtin && builtin_picks(f->fn.builtin) && in_order(e->call.args);
     if (builtin && builtin_asks_name(f->fn.builtin)) return eval_named(c, e);
+    const Ast *first = e->call.args.n ? e->call.args.v[0]->arg.value : NULL;
+    if (builtin && builtin_asks_given(f->fn.builtin) && first && first->kind == AST_FIELD && field_is_lacking(c, first)) return val_bool(c->L, false);
     bool ok = picks ? eval_arms(&plain, e->call.args, &args) : eval_args(&plain, e->call.args, &args);
     return ok || c->L->guess ? apply(c, f, &args, e, e->span) : val_error(c->L);
 }

@@ -203,6 +203,7 @@ Value *player_numbers(Ctx *c, Player *p, Span at);                              
 
 bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
 bool   first_equal(Lower *L, const Value *a, const Value *b);                     /* are two values one? Of tensors, are they the same one */
+bool   first_surely_equal(Lower *L, const Value *a, const Value *b);              /* the same; false also where that is not known */
 bool   first_same(Ctx *c, const Ast *draw, const Ast *value, Scope *was, Scope *now, const char *path, Span at, const char *hint);     /* do the names in it mean the same in two scopes? false, reported (E122), when not; NULL: there is no first one */
 void   first_begins(Ctx *c, int slot);                                          /* with what the names mean in c->scope */
 bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at);     /* the same here, where the slot is found again */
@@ -218,6 +219,8 @@ Value *builtin_apply(Ctx *c, const Builtin *b, Args *args, const void *site, Spa
 const char *builtin_name(const Builtin *b);
 int    builtin_most(const Builtin *b);                                          /* arguments */
 bool   builtin_asks_name(const Builtin *b);                                     /* is it named, which is asked of a parameter? */
+bool   builtin_asks_given(const Builtin *b);                                    /* is it given, which is asked of a member, too? */
+bool   field_is_lacking(Ctx *c, const Ast *e);                                  /* p.name of a declared distribution that does not say it */
 bool   builtin_picks(const Builtin *b);                                         /* is it where? */
 const char *const *builtin_names(Lower *L);                                     /* ended by NULL */
 

@@ -175,6 +175,12 @@ static Value *field_of_dist(Ctx *c, const Ast *e, Dist *d)
     return val_dist(c->L, dist_of_field(c->L, d, e->field.name, path_join(c->L, d->name, e->field.name)));
 }
 
+bool field_is_lacking(Ctx *c, const Ast *e)
+{
+    Value *p = as_settled(c, eval_raw(c, e->field.object), e->span);
+    return p->kind == V_DIST && dist_members(p->dist).n && !dist_member(c, p->dist, e->field.name, e->span);
+}
+
 static Value *field_of(Ctx *c, const Ast *e, Value *v)
 {
     Value *f = NULL;
