@@ -301,6 +301,11 @@ def test_eval():
         assert r.status == 1 and "report.r is computed when the program runs" in r.err, r
         gan("run", "kept.gan", "--quiet", cwd=d)
         assert gan("eval", "kept.gan", "-e", "m", cwd=d).out.split() == ["4"] and gan("eval", "kept.gan", "-e", "r + 1", cwd=d).out.split() == ["5"]
+    with folder() as d:                                     # of a program that has no weights none are untrained
+        with open(f"{d}/drawn.gan", "w", encoding="utf-8") as f:
+            f.write("import distributions\nlet m = Mixture([0.4, 0.6], [Normal(1, 1), Normal(9, 1)])\n")
+        r = gan("eval", "drawn.gan", "-e", "E[x ~ m : 100] x", cwd=d)
+        assert r.status == 0 and not r.err, r
     r = gan("eval", "-e", "[1, 2] * 3")
     assert r.status == 0 and r.out.startswith("[3, 6]"), r
     with folder() as d:

@@ -3,6 +3,7 @@
  * Whom a loss reaches is asked of its derivatives. Which way a net's values are driven is the sign of the loss's derivative by what the net gives, where it is
  * applied to draws of one distribution: said where interval arithmetic knows that sign for all values, and else of the values at which it is computed. Of two losses, terms are the same that are written alike but for
  * the names of their draws; where those that both players change cancel, the game has a zero sum. Start at told_move(). */
+#include "compiler/lower/game/exactly.h"
 #include "compiler/lower/game/told.h"
 #include "compiler/ir/words.h"
 #include "compiler/lower/dist/doors.h"
@@ -655,6 +656,19 @@ static bool add_digits(Lower *L, const Answer *a, IrVal *g, bool wide, double *y
     return true;
 }
 
+/* The same of what g says of numbers; NAN: not known. */
+static void add_exact(Lower *L, const Answer *a, IrVal *g, double *y)
+{
+    double n = (double)now_size(L, a->v);
+    for (int i = 0; i < GAME_LOGITS; i++) y[i] += n * exactly_at(L, g, a->v, logits[i]);
+}
+
+static void exact_of(Lower *L, GameDigits *d, const Player *net, IrVal *const *g)
+{
+    for (int i = 0; i < L->answers.n; i++)
+        if (is_asked_there(L, i, net, d->part, d->draws, g)) add_exact(L, &L->answers.v[i], g[i], d->exact);
+}
+
 /* Of all terms that the net's value there stands in. */
 static bool digits_of(Lower *L, const GameDigits *d, const Player *net, IrVal *const *g, bool wide, double *y)
 {
@@ -678,9 +692,11 @@ static void tell_digits(Lower *L, IrVal *const *written, IrVal *const *here, Gam
         const Answer *a = &L->answers.v[i];
         const char   *of = written[i] && here[i] ? drawn_from(L, i) : NULL;
         if (!of || has_digits(m, a, of)) continue;
-        GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of)};
+        GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of), .times = (double)now_size(L, a->v)};
         memcpy(d.at, logits, sizeof logits);
-        if (digits_of(L, &d, a->net, written, false, d.written) && digits_of(L, &d, a->net, written, true, d.wide) && digits_of(L, &d, a->net, here, false, d.here)) m->digits[m->n_digits++] = d;
+        if (!digits_of(L, &d, a->net, written, false, d.written) || !digits_of(L, &d, a->net, written, true, d.wide) || !digits_of(L, &d, a->net, here, false, d.here)) continue;
+        exact_of(L, &d, a->net, written);
+        m->digits[m->n_digits++] = d;
     }
 }
 

@@ -297,6 +297,52 @@ static void tell(Ctx *c, const Ast *s, const Together *t, const Wanted *who, IrV
     if (c->L->told && t->reports) told_move(c, s, together, who->p, who->n, y, estimate);
 }
 
+/* The comparison of the library whose member is asked for, c.critic or c.critic(n: 64), unless the program has put a loss of its own there. NULL: none. */
+static const Compare *library_loss(Ctx *c, const Ast *loss, const char **member)
+{
+    const Ast *e = loss->kind == AST_CALL ? loss->call.callee : loss;
+    if (e->kind != AST_FIELD || e->field.object->kind != AST_NAME) return NULL;
+    const Value *v = scope_find(c, e->field.object, false);
+    if (!v || v->kind != V_COMPARE || !in_library(c->L, v->compare->closure->def->span)) return NULL;
+    *member = e->field.name;
+    for (const Changed *w = v->compare->changed; w; w = w->before)
+        for (int i = 0; i < w->decl->compare.changes.n; i++) {
+            const Ast *k = w->decl->compare.changes.v[i];
+            if (!strcmp(k->change.name, *member) && !k->change.adds) return NULL;
+        }
+    return v->compare;
+}
+
+/* The one net that the comparison is given, which is its critic; NULL: none, or several. is_model: is p among the models that it is given? */
+static const Player *critic_of(Ctx *c, const Compare *k, const Player *p, bool *is_model)
+{
+    AstList params = k->closure->def->define.params;
+    const Player *net = NULL;
+    int nets = 0;
+    *is_model = false;
+    for (int i = 0; i < params.n; i++) {
+        const Value *v = scope_local(c, k->closure->scope, params.v[i]->param.name);
+        const Player *q = v && v->kind == V_PLAYER ? player_self(v->player) : NULL;
+        if (q && q->word == AST_DEFINE_NET) nets++, net = q;
+        else if (q == p) *is_model = true;
+    }
+    return nets == 1 ? net : NULL;
+}
+
+/* A critic that maximises what the library says is its loss, or a model that does. */
+static void warn_uphill(Ctx *c, const Ast *s, const Wanted *who)
+{
+    const char *member = NULL;
+    const Compare *k = s->update.goal == AST_GOAL_MAXIMIZE ? library_loss(c, s->update.value, &member) : NULL;
+    for (int i = 0; k && i < who->n; i++) {
+        bool is_model, of_critic = !strcmp(member, "critic");
+        const Player *net = critic_of(c, k, who->p[i], &is_model);
+        if (of_critic ? net != who->p[i] : strcmp(member, "generator") || !is_model) continue;
+        Diag *d = diag_warning(c->L->diags, s->update.value->span, W401, "%s is a loss, and %s learns the opposite by maximising it", text_of_source(c->L, s->update.value->span), who->p[i]->name);
+        diag_hint(d, "update %s minimize %s; a maximum that is meant is written as one: minimize -%s", who->p[i]->name, text_of_source(c->L, s->update.value->span), text_of_source(c->L, s->update.value->span));
+    }
+}
+
 static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value *opt, Changes *out)
 {
     Lower *L = c->L;
@@ -305,6 +351,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     const char *estimate;
     IrVal *y = loss_value(c, s->update.value, &estimate);
     if (!y || !time_check(c, &y, 1, &(By){.player = who->p, .n_players = who->n}, at)) return;
+    warn_uphill(c, s, who);
     Slopes d = slopes_of(c, who);
     report_loss(c, t, who, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
@@ -683,6 +730,10 @@ static IrVal *decay_value(Ctx *c, const Ast *e)
     Value *v = eval(c, e);
     IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);
     if (!t) return NULL;
+    if (val_is_number(v) && val_number(v) > 0 && val_number(v) < 0.5) {
+        Diag *d = diag_warning(c->L->diags, e->span, W401, "%s of the old mean stays, so this is hardly one", text_of_source(c->L, e->span));
+        diag_hint(d, "a decay is the share of the old mean: decay %.12g takes %s of the new one", 1 - val_number(v), text_of_source(c->L, e->span));
+    }
     if (t->type.rank || t->type.axes.n) {
         diag_error(c->L->diags, e->span, E401, "a decay is one number, and this is %s", type_text(c->L, &t->type));
         return NULL;
