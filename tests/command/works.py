@@ -530,6 +530,17 @@ expect counted < 1000 and held_back < 3
 """
 
 
+def test_what_a_seed_reached_is_there_when_it_is_done():
+    with folder() as d:
+        with open(f"{d}/long.gan", "w", encoding="utf-8") as f:                 # ends at once with seed 2, and never with seed 3
+            f.write("state drawn = -1\nalternate 1_000_000_000_000 steps {\n  u ~ Uniform(0, 1)\n  if drawn < 0 { drawn := u }\n  every 1 { report first = drawn }\n"
+                    "  stop when first < 0.5\n}\nexpect first < 0.5\n")
+        with subprocess.Popen([GAN, "test", "long.gan", "--quiet", "--seed", "2", "--seeds", "2"], cwd=d, stdout=subprocess.PIPE, text=True) as p:
+            lines = [p.stdout.readline() for _ in range(3)]
+            p.kill()
+        assert "held (seed 2)" in lines[0] and "1 steps in" in lines[2] and p.returncode == -signal.SIGKILL, lines
+
+
 def test_test_takes_folders_and_seeds_and_writes_a_board():
     with folder() as d:
         os.makedirs(os.path.join(d, "all", "deep"))
