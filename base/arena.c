@@ -42,10 +42,10 @@ void arena_free(Arena *a)
 static Block *grow(Arena *a, size_t bytes)                  /* NULL: no memory */
 {
     size_t size = a->newest ? a->newest->size * 2 : FIRST_BLOCK;
-    if (size > LARGEST_BLOCK) size = LARGEST_BLOCK;
+    if (size + sizeof(Block) > LARGEST_BLOCK) size = LARGEST_BLOCK - sizeof(Block);
     if (size < bytes) size = bytes;
-    bool zeroed = size > LARGEST_BLOCK;
-    Block *b = zeroed ? calloc(1, sizeof *b + size) : malloc(sizeof *b + size);
+    bool zeroed = size > LARGEST_BLOCK, whole = size + sizeof(Block) == LARGEST_BLOCK;      /* large pages, that is */
+    Block *b = zeroed ? calloc(1, sizeof *b + size) : whole ? aligned_alloc(LARGE_PAGE, LARGEST_BLOCK) : malloc(sizeof *b + size);
     if (!b) return NULL;
     large_pages(b, sizeof *b + size);                       /* a tenth of a large check goes into the first touch of small ones */
     *b = (Block){.older = a->newest, .size = size, .zeroed = zeroed};

@@ -51,7 +51,7 @@ def core(text):
 
 
 def rows():
-    """By program: (expected, reached, held) of each promise."""
+    """By program: (expected, reached, held, missed) of each promise."""
     found, name = {}, None
     for line in read("docs/truth.md").splitlines():
         cells = [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", line)][1:-1] if line.startswith("| ") else []
@@ -59,7 +59,7 @@ def rows():
             continue
         link = re.match(r"\[.*\]\(\.\./(.*)\)$", cells[1])
         name = link[1] if link else name
-        found.setdefault(name, []).append((cells[2], cells[3], cells[4]))
+        found.setdefault(name, []).append(tuple(cells[2:6]))
     return found
 
 
@@ -72,7 +72,7 @@ def system(path, reached):
     indent = min(len(re.match(" *", line)[0]) for line in lines)
     out.append("```\n" + "\n".join(line[indent:] for line in lines) + "\n```\n")
     shown = reached.get(path, [])
-    for expected, got, held in sorted(shown, key=lambda r: "**" not in r[2])[:MOST_ROWS]:        # what was not kept first
+    for expected, got, held, _ in sorted(shown, key=lambda r: "**" not in r[2])[:MOST_ROWS]:        # what was not kept first
         out.append(f"- {expected}: {'reached ' + got + ', ' if got else ''}held with {held.replace('*', '')} seeds" + (" (**not with all**)" if "**" in held else ""))
     if len(shown) > MOST_ROWS:
         out.append(f"- and {len(shown) - MOST_ROWS} more")

@@ -3,6 +3,7 @@
 
 usage: systems.py           writes the page; tests/docs.py holds it current, and every program in it"""
 import os
+import re
 
 from gallery import ROOT, rows
 
@@ -18,10 +19,26 @@ NOT_PROMISED = """## What is not promised
   another framework). What the slope is, and what is left without it, is exact in [unrolled_exact](../examples/games/unrolled_exact.gan).
 - *SRGAN.* That the critic's pictures are nearer in a classifier's features: the median is, but with some seeds by too little to be promised. Noise and steepness are held.
 - *CycleGAN on pictures.* Which map is found: each picture's negative with some seeds, another map that comes back with others.
-- *Real NVP by a Wasserstein GAN.* A sliced distance of 0.25 or less beside a likelihood that is worse by more than a nat: 0.4 is. Where slopes below 1 cost nothing (Petzka, Fischer and Lukovnicov
-  2018) the distance is 0.04 to 0.07, and the likelihood is worse by 0.3 to 2.8 nats.
+- *Real NVP by a Wasserstein GAN.* A sliced distance of 0.25 or less beside a likelihood that is worse by more than a nat: 0.4 is. Played as published for 2200 rounds, and then for 500 where slopes
+  below 1 cost nothing (Petzka, Fischer and Lukovnicov 2018), the distance was 0.08 to 0.15 with each of ten seeds, but the likelihood worse by more than a nat with eight: what brings the flow to
+  rest near the data mostly brings the likelihood back, too.
 - *Emoji.* Its pictures must be fetched, so its numbers are not on the board.
 """
+
+SPREADING = """
+## What one more seed may miss
+
+Promises whose rate of false alarms is above 0.01, and what they spread by.
+
+| program | promised | reached | missed | why |
+| --- | --- | --- | --- | --- |"""
+WHY = {
+    "flows/realnvp_wgan_moons": "Where the game was when it cooled down: see above.",
+    "images/cgan_fmnist": "Five seeds, of which Student's t has heavy tails; 5000 draws measure it to 0.004.",
+    "images/dann_fmnist": "The net that is not adapted: what it makes of pictures that it was not trained for goes from 0.41 to 0.50 with the seed, where the adapted one goes from 0.52 to 0.56.",
+    "images/feature_matching_fmnist": "The labels are the same for all seeds: with the game mistakes go from 0.248 to 0.269, without it from 0.273 to 0.281, and 5000 pictures measure each to 0.006.",
+    "imitation/gail_pendulum": "The policies: their mean cost goes from 161 to 177 with the seed, where 4000 episodes measure the expert's to 1 %.",
+}
 
 # A family; then system | by whom | program | how the number's promise begins in truth.md (nothing: it is not on the board).
 SYSTEMS = """
@@ -165,8 +182,20 @@ def number(system, program, begins, reached):
         return "not on the board", "", ""
     for row in of_it:
         if row[0].startswith(begins):
-            return row
+            return row[:3]
     raise SystemExit(f"systems.py: {program} is held to nothing that begins with {begins} ({system})")
+
+
+def spreading(reached):
+    """A line for each promise that more than one seed in a hundred is expected to miss."""
+    for path, promises in reached.items():
+        program = path.removeprefix("examples/").removesuffix(".gan")
+        for expected, got, _, missed in promises:
+            if re.fullmatch(r"[\d.e-]+", missed) and float(missed) > 0.01:
+                if program not in WHY:
+                    raise SystemExit(f"systems.py: {program} misses `{expected}` at a rate of {missed}: WHY must say what it spreads by")
+                expected, got = (cell.replace("|", "\\|") for cell in (expected, got))
+                yield f"| [{program}](../{path}) | {expected} | {got} | {missed} | {WHY[program]} |"
 
 
 def systems():
@@ -177,7 +206,7 @@ def systems():
             expected, got, held = (cell.replace("|", "\\|") for cell in number(system, f"examples/{program}.gan", begins, reached))
             out.append(f"| {system} | {by} | [{program}](../examples/{program}.gan) | {expected} | {got} | {held} |")
         out.append("")
-    return "\n".join([*out, NOT_PROMISED])
+    return "\n".join([*out, NOT_PROMISED.rstrip(), SPREADING, *spreading(reached)]) + "\n"
 
 
 if __name__ == "__main__":

@@ -311,6 +311,8 @@ static void member(void *arg, int thread, int threads)
 {
     const Run *r = arg;
     Walk w = {.r = r, .code = r->code, .thread = thread, .threads = threads, .bases = r->in->bases[thread]};
+    int64_t all = threads;
+    memcpy(w.bases[BASE_NUMBERS] + FRAME_THREADS, &all, sizeof all);
     run_block(&w, r->fn->top);
 }
 

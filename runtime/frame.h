@@ -21,7 +21,8 @@ enum {                                                      /* where a thread's 
     FRAME_TICK = 0,                                         /* how often the function ran before */
     FRAME_ITERATION = 8,                                    /* of the enclosing scans, row-major */
     FRAME_EXTERNS = 16,                                     /* the address of the program's table of GanExtern */
-    FRAME_COUNTER = 24,                                     /* of the scan at each depth */
+    FRAME_THREADS = 24,                                     /* how many run the function: nothing that a number depends on */
+    FRAME_COUNTER = 32,                                     /* of the scan at each depth */
     FRAME_MAX_DEPTH = 8,
     FRAME_KEYS = FRAME_COUNTER + 8 * FRAME_MAX_DEPTH        /* of the streams */
 };

@@ -190,7 +190,8 @@ static GanStatus load_other(Trainer *t, const SafeFile *f, const char *path)
 static GanStatus refuse_version(Trainer *t, const char *path)
 {
     return gan_error_in(t->err, GAN_WRONG, path,
-                        "was made by another version of the program, or with another --set; --checkpoint FILE starts a new run from a state in checkpoints/");
+                        "was made by another version of the program, or with another --set; --checkpoint FILE starts a new run from a state in checkpoints/, "
+                        "and --steps N makes a run of the same program longer");
 }
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)

@@ -556,7 +556,8 @@ static void put_ins(Writer *w, const LoopIns *i)
     case LOOP_block: put_closed(w, i); break;
     case LOOP_st: put_store(w, i); break;
     case LOOP_ahead:
-    case LOOP_fetch: break;
+    case LOOP_fetch:
+    case LOOP_claim: break;
     case LOOP_call: put_call(w, i); break;
     case LOOP_draw: put_draw(w, i); break;
     case LOOP_lanes16: put_lanes16(w, i); break;

@@ -4,6 +4,7 @@
 #include "lang/syntax/parse.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -211,6 +212,37 @@ static void print_reach(const Session *s, const GameMove *m, const char *in)
     }
 }
 
+enum { PLACES = 4 };                                        /* last ones of f32 */
+
+/* Both are times what is computed, which has no last place below the least of f32. */
+static double places_apart(double a, double b, double times) { return fabs(a - b) / fmax(0x1p-149 * times, 0x1p-24 * fmax(fabs(a), fabs(b))); }
+
+static bool is_near(double a, double b, double times)
+{
+    if (!isfinite(a) || !isfinite(b)) return (isnan(a) && isnan(b)) || a == b;
+    return places_apart(a, b, times) <= PLACES;
+}
+
+/* Is what is computed not what the formula says? Of f64, too, the digits of f32 are held. */
+static bool is_off(const GameDigits *d, int i) { return !isnan(d->exact[i]) && fabs(d->exact[i]) <= FLT_MAX && !is_near(d->here[i], d->exact[i], d->times); }
+
+/* Where a slope is not what the formula says, though the formula was stabilised. */
+static void print_lost(const GameMove *m, const char *in)
+{
+    for (int k = 0; k < m->n_digits; k++) {
+        const GameDigits *d = &m->digits[k];
+        int               worst = -1;
+        for (int i = 0; i < GAME_LOGITS; i++) {
+            if (!is_off(d, i)) continue;
+            if (worst < 0) printf("%s      digits are lost of its slope by ", in), print_name(d->net), printf("%s at draws of ", d->part), print_name(d->draws), printf(", where that is");
+            printf("%s %g", worst < 0 ? "" : ",", d->at[i]);
+            bool more = worst < 0 || !(places_apart(d->here[i], d->exact[i], d->times) <= places_apart(d->here[worst], d->exact[worst], d->times));
+            if (more) worst = i;
+        }
+        if (worst >= 0) printf(" (of %d that were tried): at %g it is computed as %.8g, and is %.8g\n", GAME_LOGITS, d->at[worst], d->here[worst], d->exact[worst]);
+    }
+}
+
 /* Of a loop's rounds the same line moves the same player: which of them it is. */
 static bool is_round_told(const GameMove *m)
 {
@@ -237,6 +269,7 @@ static void print_move(const Session *s, const LowerResult *r, int i, const char
     }
     print_pushes(s, m, in);
     print_reach(s, m, in);
+    print_lost(m, in);
 }
 
 static const GameLine *line_with(const LowerResult *r, const GanSchedule *n, int move)
@@ -366,23 +399,18 @@ static void explain_terms(const Session *s)
 
 /* ---- what stabilising brings ------------------------------------------------------------------------------------------------ */
 
-enum { PLACES = 4 };                                        /* last ones of f32 */
-
-static bool is_near(double a, double b)
-{
-    if (!isfinite(a) || !isfinite(b)) return (isnan(a) && isnan(b)) || a == b;
-    return fabs(a - b) <= PLACES * fmax(0x1p-149, 0x1p-24 * fmax(fabs(a), fabs(b)));
-}
-
 static void print_digits(const GameDigits *d, bool f64)
 {
     printf("#   %12s %22s", d->net, "as written, in f64");
     if (!f64) printf(" %22s", "as written, in f32");
-    printf(" %22s\n", "here");
+    printf(" %22s %22s\n", "here", "exactly");
     for (int i = 0; i < GAME_LOGITS; i++) {
         printf("#   %12g %22.8g", d->at[i], d->wide[i] + 0.0);
         if (!f64) printf(" %22.8g", d->written[i] + 0.0);
-        printf(" %22.8g%s\n", d->here[i] + 0.0, is_near(d->written[i], d->here[i]) ? "" : "  *");
+        printf(" %22.8g", d->here[i] + 0.0);
+        if (isnan(d->exact[i])) printf(" %22s", "");
+        else printf(" %22.8g", d->exact[i] + 0.0);
+        puts(is_off(d, i) ? "  !" : is_near(d->written[i], d->here[i], d->times) ? "" : "  *");
     }
 }
 
@@ -391,7 +419,7 @@ static void print_all_digits(const Session *s)
     const LowerResult *r = &s->lowered;
     bool               any = false;
     for (int i = 0; i < r->n_moves; i++) any = any || r->move[i].n_digits;
-    if (any) printf("\n# What stabilising brings to losses: *, where the formula as it is written is off by more than %d last places of f32.\n", PLACES);
+    if (any) printf("\n# What stabilising brings to losses: *, where the formula as it is written is off by more than %d last places of f32; !, where what is computed here is.\n", PLACES);
     for (int i = 0; i < r->n_moves; i++)
         for (int k = 0; k < r->move[i].n_digits; k++) {
             const GameMove   *m = &r->move[i];

@@ -68,6 +68,7 @@ static int run_one(Session *s, const char *file, uint64_t seed, Board *board, Ta
         count_expects(s, file, &r, of_seed(s, seed), t);
         if (board) board_run(board, s, &r);
         printf("%s: %lld steps in %.1f s%s\n", GAN_SHOWN(file), (long long)r.rounds_here, r.seconds, of_seed(s, seed));
+        fflush(stdout);                                       /* the next seed may take an hour */
     }
     trainer_result_free(&r);
     return status;

@@ -74,6 +74,23 @@ IrVal *cot_whole(CotMaker *m, Cot *c)
     return c->whole = v;
 }
 
+/* The inner value under these masks. NULL, a known zero, where one lies on both sides of a condition. */
+static Cot *under_masks(CotMaker *m, const Mask *masks, int n_masks, Cot *inner)
+{
+    if (!inner || !n_masks) return inner;
+    Cot *v = new_cot(m, inner->inner, n_masks + inner->n_masks);
+    for (int i = 0; i < n_masks; i++) v->mask[i] = masks[i];
+    v->n_masks = n_masks;
+    for (int i = 0; i < inner->n_masks; i++) {
+        if (find_mask(v, inner->mask[i].c, !inner->mask[i].drop) >= 0) return NULL;
+        if (find_mask(v, inner->mask[i].c, inner->mask[i].drop) < 0) v->mask[v->n_masks++] = inner->mask[i];
+    }
+    if (v->n_masks <= COT_MASKS) return v;
+    v->inner = cot_whole(m, v);
+    v->n_masks = 0;
+    return v;
+}
+
 /* ---- fitting ---------------------------------------------------------------------------------------------------- */
 
 static IrVal *fit(IrBuilder *b, IrVal *g, const IrType *t)
@@ -93,22 +110,24 @@ static bool aligns(const IrType *from, const IrType *t)
     return ir_axes_within(from->axes, t->axes) && (from->rank == 0 || t->rank > 0);
 }
 
-static bool masks_align(const Cot *c, const IrType *t)
+static bool exact(const Cot *c, const IrType *t)
 {
     for (int i = 0; i < c->n_masks; i++)
         if (!aligns(&c->mask[i].c->type, t)) return false;
-    return aligns(&c->inner->type, t);
+    return ir_type_equal(&c->inner->type, t);
 }
 
-static bool exact(const Cot *c, const IrType *t) { return ir_type_equal(&c->inner->type, t) && masks_align(c, t); }
-
+/* What a mask does not tell apart is added up beneath it. */
 Cot *cot_fit(CotMaker *m, Cot *c, const IrType *t)
 {
     if (exact(c, t)) return c;
-    if (!masks_align(c, t)) return cot_of(m, fit(m->b, cot_whole(m, c), t));
-    Cot *f = new_cot(m, fit(m->b, c->inner, t), c->n_masks);
-    for (int i = 0; i < c->n_masks; i++) f->mask[i] = c->mask[i];
-    return f;
+    Cot *f = new_cot(m, NULL, c->n_masks), *apart = new_cot(m, c->inner, c->n_masks);
+    f->n_masks = apart->n_masks = 0;
+    for (int i = 0; i < c->n_masks; i++) {
+        Cot *to = aligns(&c->mask[i].c->type, t) ? f : apart;
+        to->mask[to->n_masks++] = c->mask[i];
+    }
+    return under_masks(m, f->mask, f->n_masks, cot_of(m, fit(m->b, cot_whole(m, apart), t)));
 }
 
 /* ---- adding ----------------------------------------------------------------------------------------------------- */
@@ -144,15 +163,34 @@ static IrVal *sum_of_rests(CotMaker *m, Cot *x, Cot *y)
     return ir_add(m->b, cot_whole(m, x), cot_whole(m, y));
 }
 
-Cot *cot_add(CotMaker *m, Cot *x, Cot *y)
+/* One of them is there, whatever the condition. */
+static bool on_two_sides(const Cot *x, const Cot *y)
+{
+    return x->n_masks == 1 && y->n_masks == 1 && find_mask(y, x->mask[0].c, !x->mask[0].drop) >= 0;
+}
+
+/* Where c is not known to be 0. */
+static IrVal *where_there(CotMaker *m, const Cot *c)
+{
+    IrVal *all = NULL;
+    for (int i = 0; i < c->n_masks; i++) {
+        IrVal *there = c->mask[i].drop ? ir_not(m->b, c->mask[i].c) : c->mask[i].c;
+        all = all ? ir_and(m->b, all, there) : there;
+    }
+    return all;
+}
+
+Cot *cot_add(CotMaker *m, Cot *x, Cot *y, bool poles)
 {
     if (!x) return y;
     if (!y) return x;
-    Cot *shared = new_cot(m, NULL, x->n_masks), *rest_x, *rest_y;
+    Cot *shared = new_cot(m, NULL, x->n_masks + 1), *rest_x, *rest_y;
     shared->n_masks = 0;
     split(m, x, y, shared, &rest_x);
     split(m, y, x, NULL, &rest_y);
     shared->inner = sum_of_rests(m, shared->n_masks ? rest_x : x, shared->n_masks ? rest_y : y);
+    if (poles && rest_x->n_masks && rest_y->n_masks && shared->n_masks < COT_MASKS && !on_two_sides(rest_x, rest_y))
+        shared->mask[shared->n_masks++] = (Mask){ir_or(m->b, where_there(m, rest_x), where_there(m, rest_y)), false};
     return shared;
 }
 
@@ -161,23 +199,6 @@ Cot *cot_add(CotMaker *m, Cot *x, Cot *y)
 static Cot *formula(CotMaker *m, GradFormula f, const IrNode *n, int i, int r, IrVal *g)
 {
     return cot_of(m, f(m->b, n, i, r, &g));
-}
-
-/* What the rule makes of the inner value, under c's masks. One that lies on both sides of a condition is a known zero. */
-static Cot *under_masks(CotMaker *m, const Mask *masks, int n_masks, Cot *inner)
-{
-    if (!inner || !n_masks) return inner;
-    Cot *v = new_cot(m, inner->inner, n_masks + inner->n_masks);
-    for (int i = 0; i < n_masks; i++) v->mask[i] = masks[i];
-    v->n_masks = n_masks;
-    for (int i = 0; i < inner->n_masks; i++) {
-        if (find_mask(v, inner->mask[i].c, !inner->mask[i].drop) >= 0) return NULL;
-        if (find_mask(v, inner->mask[i].c, inner->mask[i].drop) < 0) v->mask[v->n_masks++] = inner->mask[i];
-    }
-    if (v->n_masks <= COT_MASKS) return v;
-    v->inner = cot_whole(m, v);
-    v->n_masks = 0;
-    return v;
 }
 
 /* A mask without dims is the same for all that a linear row adds up, and one over the elements that a row copies is copied with them: these

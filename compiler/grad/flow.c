@@ -1,6 +1,8 @@
 /* flow.c - order and liveness. Start at flow_order and flow_mark. */
 #include "compiler/grad/flow.h"
 
+#include <math.h>
+
 enum { FLOW_EXACT_DEPTH = 4 };
 
 static bool is_control(const Flow *f, const IrNode *n) { return f->rules[n->op].kind == GRAD_CONTROL; }
@@ -58,6 +60,23 @@ static bool any_live_result(const Flow *f, const IrNode *n)
 }
 
 static void mark_result(Flow *f, const IrNode *n, int r) { f->live[n->result[r].id] |= ir_is_real(n->result[r].type.elem); }
+
+static bool has_poles(const IrNode *n)
+{
+    return (ir_op_info[n->op].flags & IR_POLES) || (n->op == IR_const && !isfinite(n->attr->value));
+}
+
+uint8_t *flow_poles(const Flow *f)
+{
+    uint8_t *poles = arena_alloc(f->arena, f->n_ids);
+    for (int k = 0; k < f->order.n; k++) {
+        const IrNode *n = f->order.v[k];
+        bool any = has_poles(n);
+        for (int i = 0; i < n->n_args; i++) any |= poles[n->arg[i]->id];
+        for (int r = 0; r < n->n_results; r++) poles[n->result[r].id] = any;
+    }
+    return poles;
+}
 
 /* The flow of one body, its live parameters as roots. */
 static Flow body_flow(const Flow *f, const IrBlock *body, const bool *live_params)
@@ -211,6 +230,44 @@ const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes 
             if (inner) return inner;
         }
         if (loses_axis(n, need, axes)) return n;
+    }
+    return NULL;
+}
+
+/* What the rounds of a scan put out, in the other order: for the way back through it. */
+static bool turns_rounds(const IrNode *n)
+{
+    const IrVal *v = n->arg[0];
+    return n->op == IR_reverse && n->attr->dims.n == 1 && !n->attr->dims.v[0] && v->def && v->def->op == IR_scan && v->index >= v->def->attr->carried;
+}
+
+/* Elements stay where they are, beside each other: as dims, or as samples of the axes that map has made of dims. */
+static bool leaves_in_place(const IrNode *n, IrAxes made)
+{
+    switch (n->op) {
+    case IR_spread: case IR_as_sample: case IR_scan: case IR_cond: return true;
+    case IR_as_feature: return ir_axes_has(made, n->attr->axis);
+    case IR_sum: return !n->attr->dims.n && ir_axes_equal(ir_axes_minus(n->attr->over, made), n->attr->over);
+    default: return ir_op_info[n->op].klass == IR_CLASS_MAP || turns_rounds(n);
+    }
+}
+
+const IrNode *flow_mix(const Flow *f, IrVal *const *outputs, int n_out, IrAxes made)
+{
+    const uint8_t *need = flow_need(f, outputs, NULL, n_out);
+    for (int k = 0; k < f->order.n; k++) {
+        const IrNode *n = f->order.v[k];
+        bool on_path = false;
+        for (int r = 0; r < n->n_results; r++) on_path |= need[n->result[r].id];
+        if (!on_path || !any_live_arg(f, n)) continue;
+        for (int b = 0; b < n->n_bodies; b++) {
+            bool *params;
+            Flow in = flow_of_body(f, n, b, &params);
+            const IrNode *inner = flow_mix(&in, n->body[b]->yield, n->body[b]->n_yields, made);
+            if (inner) return inner;
+        }
+        if (!leaves_in_place(n, made)) return n;
+        if (n->op == IR_as_sample) made = ir_axes_add(made, n->attr->axis);
     }
     return NULL;
 }

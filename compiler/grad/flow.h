@@ -17,6 +17,8 @@ typedef struct Flow {
 Flow  flow_order(const GradRule *rules, Arena *arena, uint32_t n_ids, IrVal *const *outputs, int n_out);
 void  flow_mark(Flow *f, IrVal *const *roots, int n_roots);             /* live from these roots alone */
 bool  flow_live(const Flow *f, const IrVal *v);
+/* By value id: values that may not be finite, or whose derivatives by what they are computed from may not. */
+uint8_t *flow_poles(const Flow *f);
 /* By value id: the live values from which a live path leads to one of the outputs (to those with wanted[o], if given). */
 uint8_t *flow_need(const Flow *f, IrVal *const *outputs, const bool *wanted, int n_out);
 
@@ -31,3 +33,6 @@ void  flow_scan_needs(const GradRule *rules, Arena *arena, uint32_t n_ids, const
  * `axes`; NULL: none. Bodies count. */
 const IrNode *flow_cut(const Flow *f);
 const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes axes);
+/* The first on a live path to the outputs at which elements of what is live may meet, or change places; NULL: none, each output's element is of one alone.
+ * made: axes whose samples were such elements. */
+const IrNode *flow_mix(const Flow *f, IrVal *const *outputs, int n_out, IrAxes made);

@@ -23,7 +23,7 @@ static void forward_formula(Walk *w, const IrNode *n)
         IrVal *y = &n->result[r];
         for (int i = 0; i < n->n_args && w->need[y->id] && !w->input[y->id]; i++) {
             Cot *t = w->tan[n->arg[i]->id];
-            if (t) w->tan[y->id] = cot_add(&w->m, w->tan[y->id], cot_apply(&w->m, rule, true, n, i, r, t, &y->type));
+            if (t) w->tan[y->id] = cot_add(&w->m, w->tan[y->id], cot_apply(&w->m, rule, true, n, i, r, t, &y->type), true);
         }
     }
 }

@@ -31,5 +31,9 @@ bool grad_reverse(IrBuilder *b, IrVal *const *outputs, IrVal *const *seeds, int 
 bool grad_forward(IrBuilder *b, IrVal *const *outputs, int n_out, IrVal *const *wrt, IrVal *const *tangents, int n_wrt,
                   IrVal **tangents_out, const IrNode **opaque);
 
+/* A row on a differentiable path from x to y at which elements of x meet or change places, so that y is no function of one number, done for each
+ * element; NULL: it is. */
+const IrNode *grad_mixes(const IrModule *m, IrVal *y, IrVal *x);
+
 /* A known zero written out: zeros of a type. */
 IrVal *grad_zeros(IrBuilder *b, const IrType *t);

@@ -19,13 +19,14 @@ IrVal *grad_zeros(IrBuilder *b, const IrType *t) { return filled(b, t, 0); }
 typedef struct Walk {
     CotMaker      m;
     Flow          flow;
+    const uint8_t *poles;                                   /* by value id, of flow_poles */
     Cot         **cot;                                      /* by value id */
     const IrNode *opaque;
 } Walk;
 
 static void accumulate(Walk *w, const IrVal *v, Cot *c)
 {
-    if (c) w->cot[v->id] = cot_add(&w->m, w->cot[v->id], c);
+    if (c) w->cot[v->id] = cot_add(&w->m, w->cot[v->id], c, w->poles[v->id]);
 }
 
 static void seed(Walk *w, IrVal *output, IrVal *s)
@@ -124,6 +125,17 @@ static void report_paths(const Flow *f, IrVal *const *outputs, int n_out, IrVal 
     }
 }
 
+const IrNode *grad_mixes(const IrModule *m, IrVal *y, IrVal *x)
+{
+    if (!x->type.rank) return NULL;
+    Arena *scratch = arena_new();
+    Flow f = flow_order(grad_rules, scratch, m->next_id, &y, 1);
+    flow_mark(&f, &x, 1);
+    const IrNode *n = flow_mix(&f, &y, 1, ir_no_axes());
+    arena_free(scratch);
+    return n;
+}
+
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
 static bool walk_back(Walk *w)
@@ -143,6 +155,7 @@ bool grad_reverse_by(const GradRule *rules, IrBuilder *b, IrVal *const *outputs,
     if (why != IR_WHY_ASKED) b->why = IR_WHY_ADJOINT;
 
     Walk w = {.m = {b, scratch}, .flow = flow_order(rules, scratch, n_ids, outputs, n_out), .cot = arena_array(scratch, Cot *, n_ids)};
+    w.poles = flow_poles(&w.flow);
     flow_mark(&w.flow, wrt, n_wrt);
     for (int o = 0; o < n_out; o++) seed(&w, outputs[o], seeds ? seeds[o] : NULL);
     bool ok = walk_back(&w);

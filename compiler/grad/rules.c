@@ -413,7 +413,7 @@ bool grad_copies(IrOp op, bool on)
     return copies[op] & (on ? ON : BACK);
 }
 
-enum { COMMUTES = IR_COMMUTES, LINEAR = IR_LINEAR, NOGRAD = IR_NOGRAD, LEAF = IR_LEAF, BOOLOUT = IR_BOOLOUT, EFFECT = IR_EFFECT, LOSSY = IR_LOSSY, MANY = IR_MANY };
+enum { COMMUTES = IR_COMMUTES, LINEAR = IR_LINEAR, NOGRAD = IR_NOGRAD, LEAF = IR_LEAF, BOOLOUT = IR_BOOLOUT, EFFECT = IR_EFFECT, LOSSY = IR_LOSSY, POLES = IR_POLES, MANY = IR_MANY };
 #define OP(name, operands, class, flags, ...)                                                                       \
     _Static_assert(has_rule_##name && no_rule_##name == (((flags) & NOGRAD) != 0 || (operands) == 0), #name);
 #include "compiler/ir/ops.def"

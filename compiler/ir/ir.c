@@ -13,7 +13,7 @@ enum { MANY = IR_MANY };
 enum { MAP = IR_CLASS_MAP, FEAT = IR_CLASS_FEAT, SAMP = IR_CLASS_SAMP, CROSS = IR_CLASS_CROSS, LAYOUT = IR_CLASS_LAYOUT,
        RAND = IR_CLASS_RAND, CTL = IR_CLASS_CTL, OPAQUE = IR_CLASS_OPAQUE };
 enum { COMMUTES = IR_COMMUTES, LINEAR = IR_LINEAR, NOGRAD = IR_NOGRAD, LEAF = IR_LEAF, BOOLOUT = IR_BOOLOUT,
-       EFFECT = IR_EFFECT, LOSSY = IR_LOSSY };
+       EFFECT = IR_EFFECT, LOSSY = IR_LOSSY, POLES = IR_POLES };
 
 const IrOpInfo ir_op_info[IR_OP_COUNT] = {
 #define OP(name, operands, klass, flags, attrs, shape) [IR_##name] = {#name, operands, (IrClass)(klass), flags, attrs},

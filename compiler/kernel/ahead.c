@@ -1,4 +1,5 @@
-/* ahead.c - what a product asks for while it multiplies: lines of shared memory that the kernels after it touch first.
+/* ahead.c - what a product asks for while it multiplies: lines of shared memory that the kernels after it touch first. Those that are written
+ * it claims: another thread may have read them in the run before, and its copy is gone by then.
  *
  * A step's kernels go over one panel before the next. Large products keep the units busy that multiply and leave those idle that bring lines; the
  * element-wise kernels between them do the reverse, and wait wherever their numbers lie in no cache near the core: what an earlier step left,
@@ -22,9 +23,11 @@ typedef struct Asking {
     KKernel *product;                                       /* the last one before the kernel at hand; or NULL */
     const KKernel *k;                                       /* the kernel at hand */
     bool     next;                                          /* it stands at the panel after the product's */
+    bool     inside;                                        /* of a loop or cond */
     double   bytes;                                         /* touched so far, a panel of everything */
     int      walk;
     Last    *last;                                          /* by KMem.made */
+    bool    *abroad;                                        /* likewise: kernels without samples read it, on whichever thread */
 } Asking;
 
 static bool asks(const KKernel *k)
@@ -56,7 +59,7 @@ static bool lines_of(const Asking *a, const KTouch *t, KAhead *out)
     int64_t lines = panel_bytes(a, t) / LINE, block = K_LANES * K_LANES * (int64_t)ir_elem_bytes(elem) / LINE;
     bool    columns = is_columns(a, m);
     if (m->place != K_FRAME || m->n_iter || lines < LEAST_LINES || panel_bytes(a, t) % LINE) return false;
-    *out = columns ? (KAhead){m, lines, block, panels(a) * block, a->next} : (KAhead){m, lines, lines, block, a->next};
+    *out = columns ? (KAhead){m, lines, block, panels(a) * block, a->next, lines >= block} : (KAhead){m, lines, lines, block, a->next, lines >= block};
     return columns ? m->elem == elem : m->panel && m->tile == a->k->lane_axis;
 }
 
@@ -65,13 +68,14 @@ static void see(void *self, const KTouch *t)
     Asking *a = self;
     if (!t->mem && t->slot < 0) return;
     Last *l = t->mem ? &a->last[t->mem->made] : NULL;
-    bool near = l && l->walk == a->walk && a->bytes - l->at < NEAR;
+    bool met = l && l->walk == a->walk, near = met && a->bytes - l->at < NEAR;
     if (!near) a->bytes += (double)panel_bytes(a, t);
     if (!l) return;
     *l = (Last){a->walk, a->bytes};
     KAhead lines;
     if (near || !a->product || a->product->ahead.n == MOST || !lines_of(a, t, &lines)) return;
     plan_did(a->p, PLAN_ahead, true);
+    lines.claimed &= a->abroad[t->mem->made] && !met && !a->next && !a->inside && t->all && (t->own || is_columns(a, t->mem));
     array_push(a->p->arena, &a->product->ahead, lines);
 }
 
@@ -83,6 +87,15 @@ static void walk(Asking *a, int n)
         kernel_touches(a->p, a->k, see, a);
         if (!a->next && asks(a->k)) a->product = a->step->panel.v[i];
     }
+}
+
+/* What a product claims comes first. */
+static void put_claims_first(KPlan *p, KKernel *k)
+{
+    KAhead *all = arena_copy(p->arena, k->ahead.v, sizeof *all * (size_t)k->ahead.n);
+    for (int i = 0, at = 0, claimed = 1; claimed >= 0; claimed--)
+        for (i = 0; i < k->ahead.n; i++)
+            if (all[i].claimed == claimed) k->ahead.v[at++] = all[i];
 }
 
 /* What comes before the first product is asked for by the last one, of the next panel. */
@@ -97,14 +110,34 @@ static void of_step(Asking *a, const KStep *s)
     walk(a, s->panel.n);
     a->next = true;
     walk(a, first + 1);
+    for (int i = 0; i < s->panel.n; i++) put_claims_first(a->p, s->panel.v[i]);
+}
+
+static void read_abroad(void *self, const KTouch *t)
+{
+    Asking *a = self;
+    if (t->mem) a->abroad[t->mem->made] |= !t->writes;
+}
+
+static void find_abroad(Asking *a, const KBlock *b)
+{
+    for (int i = 0; i < b->steps.n; i++) {
+        const KStep *s = b->steps.v[i];
+        for (int k = 0; k < 2; k++)
+            if (s->body[k]) find_abroad(a, s->body[k]);
+        for (int k = 0; k < s->kernels.n; k++) kernel_touches(a->p, s->kernels.v[k], read_abroad, a);
+    }
 }
 
 static void of_block(Asking *a, const KBlock *b)
 {
     for (int i = 0; i < b->steps.n; i++) {
         const KStep *s = b->steps.v[i];
+        bool inside = a->inside;
+        a->inside = true;
         for (int k = 0; k < 2; k++)
             if (s->body[k]) of_block(a, s->body[k]);
+        a->inside = inside;
         if (s->kind == K_TILED && !s->by_kernels) of_step(a, s);
     }
 }
@@ -112,6 +145,8 @@ static void of_block(Asking *a, const KBlock *b)
 void kernel_ahead(KPlan *p)
 {
     Arena *scratch = arena_new();
-    of_block(&(Asking){.p = p, .last = arena_array(scratch, Last, p->n_mems + 1)}, &p->top);
+    Asking a = {.p = p, .last = arena_array(scratch, Last, p->n_mems + 1), .abroad = arena_array(scratch, bool, p->n_mems + 1)};
+    find_abroad(&a, &p->top);
+    of_block(&a, &p->top);
     arena_free(scratch);
 }

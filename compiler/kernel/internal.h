@@ -32,6 +32,7 @@ typedef struct KTouch {                                     /* a kernel's access
     KMem *mem;                                              /* not a slice; NULL: a slot is read */
     int   slot;
     bool  writes, own;                                      /* own: at the kernel's own panel or shard alone */
+    bool  all;                                              /* all of mem there is written, not a slice */
 } KTouch;
 typedef void KTouchFn(void *self, const KTouch *t);
 void    kernel_touches(const KPlan *p, const KKernel *k, KTouchFn *fn, void *self);    /* touch.c: all of them, some more than once */

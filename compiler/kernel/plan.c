@@ -12,27 +12,62 @@
 
 /* ---- the walk --------------------------------------------------------------------------------------------------- */
 
-/* Could a product be a register tile, but for an operand that is no plain strides (an image that was scaled up, say)? Each number of it serves
- * many multiply-adds, so a copy is worth it. */
-static IrNode *with_plain_operands(Planner *b, IrNode *n)
+static IrNode *copied_operand(Planner *b, const IrNode *n, IrNode *own, int i)
+{
+    if (!own) {
+        own = arena_copy(b->p->arena, n, sizeof *n);
+        own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * 2);
+    }
+    own->arg[i] = place_copy(b, n->arg[i]);
+    return own;
+}
+
+/* Does each number of its i-th operand serve many multiply-adds, so that a copy along these lanes is worth it? */
+static bool is_worth_a_copy(const Planner *b, const IrNode *n, int i, int lane)
 {
     enum { OFTEN = 8 };
-    int lane = kernel_tile_axis(b->m, n->result[0].type.axes);
+    const IrType *t = &n->arg[i]->type;
+    return (!t->axes.n || kernel_tile_axis(b->m, t->axes) == lane) && kernel_flops(b->m, n) >= OFTEN * (double)(ir_axes_size(b->m, t->axes) * ir_dims_size(t));
+}
+
+/* Could a product be a register tile, but for an operand that is no plain strides (an image that was scaled up, say)? */
+static IrNode *with_plain_operands(Planner *b, IrNode *n, int lane)
+{
     IrNode *own = NULL;
-    if (n->n_args != 2 || place_first_axis(n, 0) >= 0 || !plan_takes(b->p, PLAN_tiles)) return n;
-    if (lane >= 0 && ir_axes_has(n->arg[0]->type.axes, lane) == ir_axes_has(n->arg[1]->type.axes, lane)) return n;
-    for (int i = 0; i < 2; i++) {
-        const IrType *t = &n->arg[i]->type;
-        KSource s = kernel_source(b->p, n->arg[i], lane);
-        if (kernel_is_plain(b->p, n->arg[i]) || s.broken || (t->axes.n && kernel_tile_axis(b->m, t->axes) != lane)) continue;
-        if (kernel_flops(b->m, n) < OFTEN * (double)(ir_axes_size(b->m, t->axes) * ir_dims_size(t))) continue;
-        if (!own) {
-            own = arena_copy(b->p->arena, n, sizeof *n);
-            own->arg = arena_copy(b->p->arena, n->arg, sizeof *n->arg * 2);
-        }
-        own->arg[i] = place_copy(b, n->arg[i]);
-    }
+    for (int i = 0; i < 2; i++)
+        if (!kernel_is_plain(b->p, n->arg[i]) && !kernel_source(b->p, n->arg[i], lane).broken && is_worth_a_copy(b, n, i, lane)) own = copied_operand(b, n, own, i);
     return own ? own : n;
+}
+
+/* Is it made along the lanes of another axis, so that what the product wants side by side is far apart? */
+static bool lies_across(const Planner *b, const IrVal *v, int lane)
+{
+    KSources s = kernel_sources(b->p, v, lane);
+    bool     across = false;
+    for (int i = 0; i < s.n; i++) {
+        int tile = s.v[i].root ? kernel_value(b->p, s.v[i].root)->tile : lane;
+        if (s.v[i].broken) return false;
+        across = across || (tile >= 0 && tile != lane);
+    }
+    return across;
+}
+
+/* A product of samples with numbers of their own: of rows of attention, say, that layers made row by row. */
+static IrNode *with_own_lanes(Planner *b, IrNode *n, int lane)
+{
+    IrNode *own = NULL;
+    for (int i = 0; i < 2; i++)
+        if (lies_across(b, n->arg[i], lane) && is_worth_a_copy(b, n, i, lane)) own = copied_operand(b, n, own, i);
+    return own ? own : n;
+}
+
+static IrNode *with_near_operands(Planner *b, IrNode *n)
+{
+    int lane = kernel_tile_axis(b->m, n->result[0].type.axes);
+    if (n->n_args != 2 || place_first_axis(n, 0) >= 0 || !plan_takes(b->p, PLAN_tiles)) return n;
+    bool first = lane >= 0 && ir_axes_has(n->arg[0]->type.axes, lane), second = lane >= 0 && ir_axes_has(n->arg[1]->type.axes, lane);
+    if (first && second) return with_own_lanes(b, n, lane);
+    return lane < 0 || first || second ? with_plain_operands(b, n, lane) : n;
 }
 
 static void place_contraction(Planner *b, IrNode *n)
@@ -41,7 +76,7 @@ static void place_contraction(Planner *b, IrNode *n)
     bool lanes = n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES;
     if (place_first_axis(n, 0) >= 0 && place_by_tiles(b, n) && (lanes || place_outer_fits(n)))
         place_tile_row(b, n);
-    else place_alone(b, with_plain_operands(b, n), K_CONTRACT);
+    else place_alone(b, with_near_operands(b, n), K_CONTRACT);
 }
 
 void place_node(Planner *b, IrNode *n)

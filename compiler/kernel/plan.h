@@ -127,8 +127,9 @@ typedef struct KMatrices {
 } KMatrices;
 
 /* Of shared memory, what belongs to a panel, in lines of 64 bytes: how many, from a panel to the next, and from 16 numbers of 16 samples, which lie together, to the next
- * 16. next: it is the panel behind the kernel's own (behind the last there may be nothing, which costs nothing to ask for). */
-typedef struct KAhead { const KMem *mem; int64_t lines, panel, stride; bool next; } KAhead;
+ * 16. next: it is the panel behind the kernel's own (behind the last there may be nothing, which costs nothing to ask for). claimed: it has such a
+ * block at least, other threads read it, and the kernels behind write all of it before anything is read. */
+typedef struct KAhead { const KMem *mem; int64_t lines, panel, stride; bool next, claimed; } KAhead;
 
 typedef struct KKernel {
     KKind   kind;
@@ -145,7 +146,7 @@ typedef struct KKernel {
     KMatrices *matrices;
     struct KKernel *epilogue;                               /* DOT, WHOLE: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
-    int64_t near;                                           /* WHOLE: blocks of 16 columns that all rows meet before the next; a unit is some rows of these */
+    int64_t near;                                           /* WHOLE: blocks of 16 columns that all rows meet before the next */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
     ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
     ARRAY(KAhead) ahead;                                    /* DOT: what the kernels behind it touch first; it asks for it meanwhile (ahead.c) */

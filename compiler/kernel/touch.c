@@ -11,8 +11,9 @@ typedef struct Each {
 static void mem(const Each *e, KMem *m, bool writes, bool own)
 {
     if (!m) return;
+    bool all = writes && !m->of;
     while (m->of) m = m->of;
-    e->fn(e->self, &(KTouch){.mem = m, .slot = m->slot, .writes = writes, .own = own});
+    e->fn(e->self, &(KTouch){.mem = m, .slot = m->slot, .writes = writes, .own = own, .all = all});
 }
 
 /* A value along `lane`: at the kernel's own panel where that is the axis its memory is cut along, all the way. */

@@ -336,6 +336,13 @@ static void hint(Walk *w, const LoopIns *i)
     prefetch(w, address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p), i->op == LOOP_ahead, i->op == LOOP_ahead ? TO_FIRST : TO_SECOND);
 }
 
+/* Another core may have a copy, which a store waits for to be gone, and those behind it with it: one of four bytes among other work does so in time. */
+static void claim(Walk *w, const LoopIns *i)
+{
+    Parts p = parts_of(w, &i->at);
+    LLVMSetAlignment(LLVMBuildStore(w->b, LLVMConstNull(w->u->i32), address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p)), 4);
+}
+
 static LLVMValueRef load(Walk *w, const LoopIns *i)
 {
     const LoopBuffer *m = &w->n->buffers.v[i->buffer];
@@ -764,6 +771,7 @@ static void walk_ins(Walk *w, const LoopIns *i)
     case LOOP_st:    each_point(w, i, loop_index_dims(&i->at), store); break;
     case LOOP_ahead:
     case LOOP_fetch: each_point(w, i, loop_index_dims(&i->at), hint); break;
+    case LOOP_claim: each_point(w, i, loop_index_dims(&i->at), claim); break;
     case LOOP_turn:  each_point(w, i, i->result->dims & ~(1u << i->n), turn); break;
     case LOOP_draw:  draw(w, i); break;
     case LOOP_call:  call_routine(w, i); break;

@@ -200,6 +200,7 @@ void loop_store(LoopBuilder *b, int buffer, const LoopIndex *at, LoopReg *v, uns
 }
 
 void loop_ahead(LoopBuilder *b, int buffer, const LoopIndex *at) { put(b, (LoopIns){.op = LOOP_ahead, .buffer = buffer, .at = *at}); }
+void loop_claim(LoopBuilder *b, int buffer, const LoopIndex *at) { put(b, (LoopIns){.op = LOOP_claim, .buffer = buffer, .at = *at}); }
 void loop_fetch(LoopBuilder *b, int buffer, const LoopIndex *at) { put(b, (LoopIns){.op = LOOP_fetch, .buffer = buffer, .at = *at}); }
 
 LoopReg *loop_frame(LoopBuilder *b, const LoopIndex *byte)

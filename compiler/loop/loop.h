@@ -186,6 +186,7 @@ LoopReg *loop_load(LoopBuilder *b, int buffer, const LoopIndex *at, unsigned ali
 void     loop_store(LoopBuilder *b, int buffer, const LoopIndex *at, LoopReg *v, unsigned align);
 void     loop_ahead(LoopBuilder *b, int buffer, const LoopIndex *at);
 void     loop_fetch(LoopBuilder *b, int buffer, const LoopIndex *at);
+void     loop_claim(LoopBuilder *b, int buffer, const LoopIndex *at);
 LoopReg *loop_frame(LoopBuilder *b, const LoopIndex *byte);
 LoopReg *loop_lanes16(LoopBuilder *b, LoopReg *v);
 LoopReg *loop_turn(LoopBuilder *b, LoopReg *v, int dim);

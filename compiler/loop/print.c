@@ -259,7 +259,8 @@ static void put_rest(Printer *p, const LoopIns *i)
         put_align(p, i);
         break;
     case LOOP_ahead:
-    case LOOP_fetch: put_place(p, i->buffer, &i->at); break;
+    case LOOP_fetch:
+    case LOOP_claim: put_place(p, i->buffer, &i->at); break;
     case LOOP_turn:
         put_regs(p, i->arg, i->n_args);
         put(p, " with ");

@@ -668,6 +668,7 @@ static void read_ins(Reader *r, Line *l)
     case LOOP_st: read_store(r, l); break;
     case LOOP_ahead:
     case LOOP_fetch:
+    case LOOP_claim:
         l->what.at = expect_place(r, &l->what.buffer);
         if (!r->failed) put(r, l);
         break;

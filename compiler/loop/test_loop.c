@@ -317,7 +317,8 @@ static void gen_access(Gen *g)
     LoopIndex from = any_place(g, false), to = any_place(g, true);
     LoopReg *v = learn(g, loop_load(&g->b, buffer_of(g, t), &from, (unsigned)ir_elem_bytes(t)));
     loop_store(&g->b, buffer_of(g, t), &to, below(g, 2) ? v : any(g, t), below(g, 2) ? 1 : (unsigned)ir_elem_bytes(t));
-    if (!(loop_index_dims(&from) >> LOOP_L & 1)) (below(g, 2) ? loop_ahead : loop_fetch)(&g->b, buffer_of(g, t), &from);
+    void (*hint[])(LoopBuilder *, int, const LoopIndex *) = {loop_ahead, loop_fetch, loop_claim};
+    if (!(loop_index_dims(&from) >> LOOP_L & 1)) hint[below(g, 3)](&g->b, buffer_of(g, t), &from);
     if (v->dims & 1u << LOOP_L) learn(g, loop_lanes16(&g->b, v));
     for (int d = 1; d < g->b.nest->n_dims; d++)
         if (v->dims & 1u << LOOP_L && g->dims >> d & 1 && g->b.nest->dim_size[d] == LOOP_LANES) learn(g, loop_turn(&g->b, v, d));

@@ -529,7 +529,8 @@ static bool ins_rule(Verifier *v, const LoopIns *i)
     case LOOP_ld: return rule_load(v, i);
     case LOOP_st: return rule_store(v, i);
     case LOOP_ahead:
-    case LOOP_fetch: return rule_hint(v, i);
+    case LOOP_fetch:
+    case LOOP_claim: return rule_hint(v, i);
     case LOOP_lanes16: return rule_lanes(v, i);
     case LOOP_turn: return rule_turn(v, i);
     case LOOP_draw: return rule_draw(v, i);

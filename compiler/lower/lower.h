@@ -59,7 +59,9 @@ typedef struct GamePush {                                  /* what the player ga
 enum { GAME_LOGITS = 11 };
 typedef struct GameDigits {                                 /* the slope of a loss by a net's value, times how many values it is the mean of */
     const char *net, *part, *draws;
+    double      times;                                      /* that */
     double      at[GAME_LOGITS], written[GAME_LOGITS], wide[GAME_LOGITS], here[GAME_LOGITS];    /* as the formula says, in the program's reals and in f64; as it is computed */
+    double      exact[GAME_LOGITS];                         /* as it says, of numbers; NAN: not known */
 } GameDigits;
 typedef struct GameAsked { Span at; const char *text; } GameAsked;              /* an `if` or `repeat`, and its condition or count, which is known while it runs */
 typedef struct GameSaid { const char *name, *doc; } GameSaid;                   /* a function that a loss is made of, and the comment above it */

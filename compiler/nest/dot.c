@@ -38,9 +38,11 @@ typedef struct DotCode {
     const KView *from;                                      /* x, at no panel yet */
     LoopReg *steps;                                         /* of the innermost loop */
     int      local;                                         /* where a rolled epilogue finds the tile */
-    bool     asks;                                          /* the tile asks for lines ahead */
+    enum { DOT_ASKS_NOTHING, DOT_CLAIMS, DOT_ASKS } asks;   /* of lines that are wanted soon */
     int      shared;                                        /* the buffer that they are in */
-    LoopReg *begin, *last, *first, *stride;                 /* of the value that a tile asks for, in lines: where it begins; how many but one; the tile's first line; KAhead's stride */
+    LoopReg *begin, *last, *first, *stride;                 /* of the value that a tile asks for, in lines: where it begins; how many but one; the tile's first; KAhead's stride. Claimed: `last` and `first` are blocks */
+    LoopReg *behind;                                        /* tiles in front that ask for nothing, or NULL */
+    int64_t  most;                                          /* tiles that may ask */
 } DotCode;
 
 /* ---- lines that the kernels behind it touch first: see compiler/kernel/ahead.c ----------------------------------- */
@@ -54,40 +56,82 @@ static int64_t tiles_for(const DotCode *c, const KAhead *a)
     return (a->lines + turns - 1) / turns;
 }
 
-static int64_t asking_tiles(const Nest *n, const DotCode *c)
+static int64_t block_lines(const DotCode *c) { return K_LANES * K_LANES * (int64_t)ir_elem_bytes(c->elem) / 64; }
+
+/* Stores that wait for another core let those behind them wait, so each tile that asks for nothing claims some blocks of lines, as few as will do. */
+static int64_t blocks_each(const Nest *n, const DotCode *c, int64_t most)
 {
-    int64_t tiles = 0;
-    for (int i = 0; i < n->k->ahead.n; i++) tiles += tiles_for(c, &n->k->ahead.v[i]);
-    return tiles;
+    int64_t room = most, blocks = 0;
+    for (int i = 0; i < n->k->ahead.n; i++) {
+        const KAhead *a = &n->k->ahead.v[i];
+        if (a->claimed) blocks += a->lines / block_lines(c);
+        else room -= tiles_for(c, a);
+    }
+    return room < 1 ? blocks : (blocks + room - 1) / room;
 }
 
-/* Each value is asked for by as many tiles as have a turn a line of it. */
+static int64_t tiles_that_claim(const Nest *n, const DotCode *c, const KAhead *a, int64_t most)
+{
+    int64_t each = blocks_each(n, c, most);
+    return (a->lines / block_lines(c) + each - 1) / each;
+}
+
+static int64_t tiles_of(const Nest *n, const DotCode *c, const KAhead *a, int asks, int64_t most)
+{
+    return asks == DOT_CLAIMS ? tiles_that_claim(n, c, a, most) : tiles_for(c, a);
+}
+
+/* Of what is claimed, and of the rest. */
+static int64_t asking_tiles(const Nest *n, const DotCode *c, int asks, bool claimed, int64_t most)
+{
+    int64_t tiles = 0;
+    for (int i = 0; i < n->k->ahead.n; i++)
+        if (n->k->ahead.v[i].claimed == claimed) tiles += tiles_of(n, c, &n->k->ahead.v[i], asks, most);
+    return tiles < most ? tiles : most;
+}
+
+/* Each value is asked for by as many tiles as have a turn a line of it; or claimed by as many as take some blocks each. */
 static void choose_lines(Nest *n, DotCode *c, LoopIndex row, int rows)
 {
     int64_t tiles = 0;
-    LoopReg *nth = line_index(n, nest_quot(n, row, rows));
+    LoopReg *nth = line_index(n, c->behind ? loop_plus(&n->b, nest_quot(n, row, rows), loop_times(loop_of(c->behind), -1)) : nest_quot(n, row, rows));
     for (int i = 0; i < n->k->ahead.n; i++) {
         const KAhead *a = &n->k->ahead.v[i];
-        LoopReg *before = loop_word(&n->b, tiles), *here = i ? loop_compare(&n->b, IR_GE, nth, before) : NULL;
+        if (c->asks == DOT_CLAIMS && !a->claimed) break;    /* they come first */
+        LoopReg *before = loop_word(&n->b, tiles), *here = c->begin ? loop_compare(&n->b, IR_GE, nth, before) : NULL;
         int64_t from = a->mem->offset / 64 + (a->next ? a->panel : 0);
         LoopReg *begin = line_index(n, loop_plus(&n->b, loop_of(loop_word(&n->b, from)), product(n, loop_arg(&n->b, 0), loop_word(&n->b, a->panel))));
-        LoopReg *first = line_index(n, product(n, line_index(n, loop_plus(&n->b, loop_of(nth), loop_times(loop_of(before), -1))), c->steps));
-        LoopReg *last = loop_word(&n->b, a->lines - 1), *stride = loop_word(&n->b, a->stride);
-        c->begin = i ? loop_select(&n->b, here, begin, c->begin) : begin;
-        c->last = i ? loop_select(&n->b, here, last, c->last) : last;
-        c->first = i ? loop_select(&n->b, here, first, c->first) : first;
-        c->stride = i ? loop_select(&n->b, here, stride, c->stride) : stride;
-        tiles += tiles_for(c, a);
+        LoopReg *each = c->asks == DOT_CLAIMS ? loop_word(&n->b, blocks_each(n, c, c->most)) : c->steps;
+        LoopReg *first = line_index(n, product(n, line_index(n, loop_plus(&n->b, loop_of(nth), loop_times(loop_of(before), -1))), each));
+        LoopReg *last = loop_word(&n->b, (c->asks == DOT_CLAIMS ? a->lines / block_lines(c) : a->lines) - 1), *stride = loop_word(&n->b, a->stride);
+        c->begin = here ? loop_select(&n->b, here, begin, c->begin) : begin;
+        c->last = here ? loop_select(&n->b, here, last, c->last) : last;
+        c->first = here ? loop_select(&n->b, here, first, c->first) : first;
+        c->stride = here ? loop_select(&n->b, here, stride, c->stride) : stride;
+        tiles += tiles_of(n, c, a, c->asks, c->most);
     }
+}
+
+/* Of choose_lines(), in blocks. */
+static void claim_blocks(Nest *n, const DotCode *c)
+{
+    LoopIndex from = loop_at(0), to = loop_of(loop_word(&n->b, blocks_each(n, c, c->most)));
+    LoopIns *l = loop_for(&n->b, &from, &to, 1, false, NULL, 0), *block = loop_block(&n->b, (int)block_lines(c));
+    LoopReg *nth = nest_min(n, line_index(n, loop_plus(&n->b, loop_of(c->first), nest_counter(l))), c->last);
+    LoopIndex line = loop_plus(&n->b, loop_plus(&n->b, loop_of(c->begin), product(n, nth, c->stride)), tile_row_index(n, block));
+    line = loop_times(line, 64 / (int64_t)ir_elem_bytes(c->elem));
+    loop_claim(&n->b, c->shared, &line);
+    loop_close(&n->b, block);
+    loop_end_for(&n->b, l, NULL);
 }
 
 static void ask_for_line(Nest *n, const DotCode *c, LoopIndex turn)
 {
-    int64_t cells = 64 / (int64_t)ir_elem_bytes(c->elem), block = K_LANES * K_LANES / cells;
+    int64_t block = block_lines(c);
     LoopIndex line = loop_of(nest_min(n, line_index(n, loop_plus(&n->b, loop_of(c->first), turn)), c->last));
     LoopReg *blocks = line_index(n, nest_quot(n, line, block));
     LoopIndex at = loop_plus(&n->b, loop_of(c->begin), loop_plus(&n->b, product(n, blocks, c->stride), nest_rest(n, line, block)));
-    at = loop_times(at, cells);
+    at = loop_times(at, 64 / (int64_t)ir_elem_bytes(c->elem));
     loop_fetch(&n->b, c->shared, &at);
 }
 
@@ -115,7 +159,7 @@ static LoopReg *dot_chain(Nest *n, const DotCode *c, int depth, Offsets o, LoopI
     bool last = d->extent > 1 && depth == c->inner.n - 1;
     LoopIndex from = loop_at(0), to = last ? loop_of(c->steps) : loop_at(d->extent);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, last, &acc, 1);
-    if (c->begin) ask_for_line(n, c, nest_counter(l));
+    if (c->asks == DOT_ASKS) ask_for_line(n, c, nest_counter(l));
     return nest_end_fold(n, l, dot_chain(n, c, depth + 1, tile_advance(n, o, nest_counter(l), d), row, &l->body->carry[0]));
 }
 
@@ -226,6 +270,7 @@ static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
         at.off[1] = tile_stepped(n, at.off[1], cell.side[i], d->tap * c.window[d->window].w);
     }
     if (c.asks) choose_lines(n, &c, from, rows);
+    if (c.asks == DOT_CLAIMS) claim_blocks(n, &c);
     LoopIns *block = loop_block(&n->b, rows);
     LoopIndex row = tile_row_index(n, block), to = local_cell(n, &c, &cell, row, rows);
     LoopReg *zero = tile_zero(n, c.elem, block);
@@ -352,22 +397,41 @@ static bool by_places(Nest *n, DotCode *c, int depth, Offsets o, int window)
     return true;
 }
 
-/* The first tiles ask for lines ahead, and the others need not. */
+static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
+/* Tiles that ask, or claim; returns where they end. */
+static LoopIndex rows_that_ask(Nest *n, const DotTile *t, int asks, LoopIndex from, LoopIndex to, int rows)
+{
+    DotCode asking = *t->code;
+    asking.asks = asks;
+    DotTile tile = *t;
+    tile.code = &asking;
+    LoopIns *l = nest_par_from(n, from, to, rows);
+    dot_tile(n, &tile, (Offsets){{nest_counter(l)}}, rows);
+    nest_end(n, l);
+    return to;
+}
+
+/* The first tiles ask for lines ahead, and the others need not. One thread alone claims nothing, but asks for that, too: what it writes has no other copy, and would only
+ * push others out of the first cache. */
 static void dot_rows_of(Nest *n, DotCode *c, const DotTile *t)
 {
     Dim row = {c->row.extent, {1, 0, 0}, 0};
     int rows = dot_rows(n, c);
-    int64_t tiles = asking_tiles(n, c), most = row.extent / rows - 1;           /* one is left, so that the blocks are as they are without */
+    int64_t most = c->most = row.extent / rows - 1;         /* one is left, so that the blocks are as they are without */
     if (!n->k->ahead.n || most < 1) { tile_row_blocks(n, t, &row, (Offsets){0}, rows, dot_tile); return; }
-    LoopReg *to = loop_word(&n->b, (tiles < most ? tiles : most) * rows);
-    DotCode asking = *c;
-    asking.asks = true;
-    DotTile first = *t;
-    first.code = &asking;
-    LoopIns *l = nest_par_from(n, loop_at(0), loop_of(to), rows);
-    dot_tile(n, &first, (Offsets){{nest_counter(l)}}, rows);
-    nest_end(n, l);
-    l = nest_par_from(n, loop_of(to), loop_at(most * rows), rows);
+    c->behind = NULL;
+    int64_t claims = asking_tiles(n, c, DOT_CLAIMS, true, most), alone = asking_tiles(n, c, DOT_ASKS, true, most), asks = asking_tiles(n, c, DOT_ASKS, false, most);
+    LoopIndex from = loop_at(0), threads = loop_at(FRAME_THREADS);
+    LoopReg *to = loop_word(&n->b, least(alone + asks, most) * rows);
+    if (claims) {
+        LoopReg *several = loop_compare(&n->b, IR_GT, loop_frame(&n->b, &threads), loop_int(&n->b, IR_I64, 1)), *none = loop_int(&n->b, IR_I64, 0);
+        from = rows_that_ask(n, t, DOT_CLAIMS, from, loop_of(loop_select(&n->b, several, loop_word(&n->b, claims * rows), none)), rows);
+        to = loop_select(&n->b, several, loop_word(&n->b, least(claims + asks, most) * rows), to);
+        c->behind = loop_select(&n->b, several, loop_word(&n->b, claims - alone), none);
+    }
+    from = rows_that_ask(n, t, DOT_ASKS, from, loop_of(to), rows);
+    LoopIns *l = nest_par_from(n, from, loop_at(most * rows), rows);
     dot_tile(n, t, (Offsets){{nest_counter(l)}}, rows);
     nest_end(n, l);
     row.extent -= most * rows;

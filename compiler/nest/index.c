@@ -269,6 +269,12 @@ void nest_ahead(Nest *n, const KMem *m, const IrType *t, const Index *at)
     loop_ahead(&n->b, p.buffer, &p.at);
 }
 
+void nest_fetch(Nest *n, const KMem *m, const IrType *t, const Index *at)
+{
+    Place p = place_of(n, m, t, at);
+    loop_fetch(&n->b, p.buffer, &p.at);
+}
+
 /* ---- inline rows ------------------------------------------------------------------------------------------------ */
 
 /* The row-major number of dims lo .. hi - 1. */

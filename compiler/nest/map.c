@@ -76,6 +76,14 @@ LoopReg *nest_pad(Nest *n, const IrNode *node, const Index *own)
 
 /* ---- sums over samples ------------------------------------------------------------------------------------------ */
 
+KMem nest_shard(const KAccum *a, int64_t shard)
+{
+    KMem m = *a->partial;
+    m.of = NULL;
+    m.offset = a->partial->offset + shard * a->shard_stride * (int64_t)ir_elem_bytes(a->elem);
+    return m;
+}
+
 /* The shards' partial results by the tree. */
 static LoopReg *combine(Nest *n, const IrNode *node, const KAccum *a)
 {
@@ -85,9 +93,7 @@ static LoopReg *combine(Nest *n, const IrNode *node, const KAccum *a)
     LoopReg *v[8];
     Index own = nest_own_index(n, &node->result[0]);
     for (int64_t s = 0; s < count; s++) {
-        KMem m = *a->partial;
-        m.of = NULL;
-        m.offset = a->partial->offset + s * a->shard_stride * (int64_t)ir_elem_bytes(a->elem);
+        KMem m = nest_shard(a, s);
         v[s] = nest_load(n, &m, &node->result[0].type, &own);
     }
     for (; count > 1; count = (count + 1) / 2)

@@ -85,6 +85,8 @@ int       nest_panel(Nest *n, const KMem *m, LoopIndex *off);   /* at the kernel
 LoopReg  *nest_load(Nest *n, const KMem *m, const IrType *t, const Index *at);
 void      nest_store(Nest *n, const KMem *m, const IrType *t, const Index *at, LoopReg *v);
 void      nest_ahead(Nest *n, const KMem *m, const IrType *t, const Index *at);       /* what is read and stored there soon: one number of the line */
+void      nest_fetch(Nest *n, const KMem *m, const IrType *t, const Index *at);       /* what is read soon, to the second cache */
+KMem      nest_shard(const KAccum *a, int64_t shard);       /* of partial results */
 LoopReg  *nest_value(Nest *n, const IrVal *v, const Index *at);
 LoopReg  *nest_key(Nest *n, int stream);
 LoopReg  *nest_pad(Nest *n, const IrNode *node, const Index *at);

@@ -1,6 +1,7 @@
 /* whole.c - a product over samples, tile by tile of its result: all shards' chains, their tree, and the rows that read it.
  *
- * In:  what compiler/kernel/whole.c chose.   Out: a nest over units: UNIT rows of the columns that are near at once, and so down all rows before the next columns.
+ * In:  what compiler/kernel/whole.c chose.   Out: a nest over units, UNIT rows of a block of 16 columns each: those of the columns that are near at once,
+ * down all rows, before those of the next. A tile is in the part where its first unit is.
  * A tile is rows by 16 columns. A chain runs over a shard's samples as OUTER's does, in registers; what the shards gave stays in a local until
  * the rows of the tile are taken one by one: the tree, then the MAP kernel's rows. That is while the chains of the next tile run, some with each panel of theirs:
  * roots and divisions take long, and leave what multiplies and adds idle. Rows that write many values follow their own chains, as what they want would not stay near.
@@ -23,7 +24,8 @@ typedef struct Code {
 
 static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
 static LoopReg *reg_of(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
-static int64_t units_of(const Code *c) { return (c->rows + K_UNIT_ROWS - 1) / K_UNIT_ROWS; }    /* of the rows */
+static int64_t tiles_of(const Code *c) { return (c->rows + K_UNIT_ROWS - 1) / K_UNIT_ROWS; }    /* of a column, each UNIT rows */
+static int64_t full_groups(const Code *c) { return (c->columns / K_LANES + c->group - 1) / c->group; }  /* of columns */
 static LoopIndex least(Nest *n, LoopIndex x, LoopReg *most) { return loop_of(nest_min(n, reg_of(n, x), most)); }
 static LoopReg *whole_number(Nest *n, int64_t x) { return loop_int(&n->b, IR_I64, x); }
 
@@ -90,26 +92,58 @@ static void rows_before(Nest *n, const Code *c, const Tile *t, const Waiting *o,
 
 /* ---- chains ------------------------------------------------------------------------------------------------------ */
 
+typedef void AskFn(Nest *n, const KMem *m, const IrType *t, const Index *at);
+
+/* For a row's lines, 16 columns of a value; one more where they do not begin where blocks do. */
+static void ask_row(Nest *n, const Code *c, const Tile *t, AskFn *ask, const KMem *m, const IrVal *v)
+{
+    int64_t line = 64 / (int64_t)ir_elem_bytes(m->elem), end = c->columns % K_LANES ? K_LANES + line : K_LANES;
+    for (int64_t at = 0; at < end; at += line) {
+        n->comp[1] = ix(plus(n, loop_times(t->block, K_LANES), loop_at(at < K_LANES ? at : K_LANES - 1)));
+        Index index = nest_own_index(n, v);
+        ask(n, m, &v->type, &index);
+    }
+}
+
+static bool is_read_as_it_lies(const Nest *n, const IrVal *v)
+{
+    const KValue *x = kernel_value(n->p, v);
+    const IrType *own = &n->k->nodes.v[0]->result[0].type;
+    return x->mem && x->mem->place == K_FRAME && x->mem->tile < 0 && x->kernel != n->k && v->type.rank == 2 && !v->type.axes.n &&
+           v->type.dim[0] == own->dim[0] && v->type.dim[1] == own->dim[1];
+}
+
+/* Partial results of other products, and what earlier kernels left. What rows write, they often read there. */
+static void ask_for_reads(Nest *n, const Code *c, const Tile *t)
+{
+    const KKernel *map = n->k;
+    for (int i = 0; i < map->nodes.n; i++) {
+        const IrNode *node = map->nodes.v[i];
+        const KAccum *a = kernel_value(n->p, &node->result[0])->accum;
+        for (int64_t s = 0; a && s < a->shards.count; s++) {
+            KMem m = nest_shard(a, s);
+            ask_row(n, c, t, nest_fetch, &m, &node->result[0]);
+        }
+        for (int k = 0; !a && k < node->n_args; k++) {
+            const IrVal *v = kernel_resolve(n->p, node->arg[k]);
+            if (is_read_as_it_lies(n, v)) ask_row(n, c, t, nest_fetch, kernel_value(n->p, v)->mem, v);
+        }
+    }
+}
+
 /* What the rows of the tile read and write comes while the chains run: some of it with each panel, so that the panel's own numbers find a way. */
 static void look_ahead(Nest *n, const Code *c, const Tile *t, LoopIndex sample)
 {
     KKernel *own = n->k, *map = n->k->epilogue;
-    int64_t panels = (c->samples + K_LANES - 1) / K_LANES, each = (t->height + panels - 1) / panels;
-    LoopIndex first = loop_times(nest_quot(n, sample, K_LANES), each);
+    int64_t panels = (c->samples + K_LANES - 1) / K_LANES;
+    LoopIndex done = loop_times(nest_quot(n, sample, K_LANES), t->height);
+    LoopIns *rows = nest_par_from(n, nest_quot(n, done, panels), nest_quot(n, plus(n, done, loop_at(t->height)), panels), 1);
     n->k = map;
-    for (int64_t k = 0; k < each; k++) {
-        n->comp[0] = ix(plus(n, t->first, least(n, plus(n, first, loop_at(k)), whole_number(n, t->height - 1))));
-        for (int i = 0; i < map->stores.n; i++) {
-            const IrVal *v = map->stores.v[i].val;
-            int64_t last = c->columns % K_LANES ? K_LANES - 1 : 0;  /* two lines, unless they begin where blocks do */
-            for (int64_t at = 0; at <= last; at += K_LANES - 1) {
-                n->comp[1] = ix(plus(n, loop_times(t->block, K_LANES), loop_at(at)));
-                Index index = nest_own_index(n, v);
-                nest_ahead(n, map->stores.v[i].mem, &v->type, &index);
-            }
-        }
-    }
+    n->comp[0] = ix(plus(n, t->first, nest_counter(rows)));
+    for (int i = 0; i < map->stores.n; i++) ask_row(n, c, t, nest_ahead, map->stores.v[i].mem, map->stores.v[i].val);
+    ask_for_reads(n, c, t);
     n->k = own;
+    nest_end(n, rows);
 }
 
 /* What the tiles below read of the rows' operand comes to the second cache: each tile of the group asks for some rows of what the next ones want. */
@@ -213,27 +247,41 @@ static void blocks_of(Nest *n, const Code *c, LoopIndex first, LoopIndex last, L
     (c->wait ? blocks_in_turn : blocks_at_once)(n, c, first, last, from, to, height, columns);
 }
 
-/* Rows first..last of the group's columns. The last group may be one that is not full. */
+/* Rows first..last of the group's columns. The last group may be a block that is not full. */
 static void columns_of(Nest *n, const Code *c, LoopIndex group, LoopIndex first, LoopIndex last, int height)
 {
     int64_t blocks = c->columns / K_LANES, rest = c->columns % K_LANES;
-    LoopReg *full = whole_number(n, (blocks + c->group - 1) / c->group);
     if (blocks) {
-        LoopIns *is = rest ? loop_when(&n->b, loop_compare(&n->b, IR_LT, reg_of(n, group), full)) : NULL;
+        LoopIns *is = rest ? loop_when(&n->b, loop_compare(&n->b, IR_LT, reg_of(n, group), whole_number(n, full_groups(c)))) : NULL;
         LoopIndex from = loop_times(group, c->group), to = least(n, plus(n, from, loop_at(c->group)), loop_word(&n->b, blocks));
         blocks_of(n, c, first, last, from, to, height, K_LANES);
         if (is) loop_close(&n->b, is);
     }
     if (rest) {
-        LoopIns *is = blocks ? loop_when(&n->b, loop_compare(&n->b, IR_GE, reg_of(n, group), full)) : NULL;
+        LoopIns *is = blocks ? loop_when(&n->b, loop_compare(&n->b, IR_GE, reg_of(n, group), whole_number(n, full_groups(c)))) : NULL;
         LoopIndex from = loop_of(loop_word(&n->b, blocks));
         blocks_of(n, c, first, last, from, plus(n, from, loop_at(1)), height, rest);
         if (is) loop_close(&n->b, is);
     }
 }
 
-/* Units from..to of one group's rows. */
-static void rows_from(Nest *n, const Code *c, LoopIndex group, LoopReg *from, LoopReg *to)
+/* Of a group's tiles, those that begin before this unit. */
+static LoopReg *tiles_before(Nest *n, const Code *c, LoopIndex group, LoopReg *unit)
+{
+    int64_t tiles = tiles_of(c), blocks = c->columns / K_LANES, groups = full_groups(c), last = blocks - (groups - 1) * c->group;
+    LoopIndex first = loop_times(least(n, loop_times(group, c->group), whole_number(n, blocks)), -tiles);
+    LoopReg *units = loop_binary(&n->b, IR_max, reg_of(n, plus(n, loop_of(unit), first)), whole_number(n, 0)), *is = units;
+    if (blocks) is = reg_of(n, nest_quot(n, plus(n, loop_of(units), loop_at(c->group - 1)), c->group));
+    if (blocks && last != c->group) {
+        LoopReg *of_last = reg_of(n, nest_quot(n, plus(n, loop_of(units), loop_at(last - 1)), last));
+        is = loop_select(&n->b, loop_compare(&n->b, IR_GE, reg_of(n, group), whole_number(n, groups - 1)), of_last, is);
+    }
+    if (blocks && c->columns % K_LANES) is = loop_select(&n->b, loop_compare(&n->b, IR_GE, reg_of(n, group), whole_number(n, groups)), units, is);
+    return nest_min(n, is, whole_number(n, tiles));
+}
+
+/* Tiles from..to of a group. */
+static void tiles_from(Nest *n, const Code *c, LoopIndex group, LoopReg *from, LoopReg *to)
 {
     int64_t whole = c->rows / c->height * c->height, rest = c->rows % c->height;
     if (whole) {
@@ -241,7 +289,7 @@ static void rows_from(Nest *n, const Code *c, LoopIndex group, LoopReg *from, Lo
         columns_of(n, c, group, loop_times(loop_of(from), K_UNIT_ROWS), least(n, loop_times(loop_of(to), K_UNIT_ROWS), all), c->height);
     }
     if (rest) {
-        LoopIns *last = loop_when(&n->b, loop_compare(&n->b, IR_GE, to, whole_number(n, units_of(c))));
+        LoopIns *last = loop_when(&n->b, loop_compare(&n->b, IR_GE, to, whole_number(n, tiles_of(c))));
         columns_of(n, c, group, loop_of(loop_word(&n->b, whole)), loop_of(loop_word(&n->b, c->rows)), (int)rest);
         loop_close(&n->b, last);
     }
@@ -280,11 +328,10 @@ void nest_whole(Nest *n)
     c.group = n->k->near;
     c.wait = n->k->epilogue->stores.n <= MOST_STORES;
     c.local = loop_local(&n->b, c.elem, (c.wait ? 2 : 1) * c.shards * c.height * K_LANES);
-    int64_t units = units_of(&c);
-    LoopIndex lo = loop_of(n->lo), hi = loop_of(n->hi);
-    LoopIns *groups = nest_par_from(n, nest_quot(n, lo, units), nest_quot(n, plus(n, hi, loop_at(units - 1)), units), 1);
-    LoopIndex before = loop_times(nest_counter(groups), -units);
-    LoopReg *from = loop_binary(&n->b, IR_max, reg_of(n, plus(n, lo, before)), whole_number(n, 0));
-    rows_from(n, &c, nest_counter(groups), from, reg_of(n, least(n, plus(n, hi, before), whole_number(n, units))));
+    LoopIns *groups = nest_par(n, full_groups(&c) + (c.columns % K_LANES ? 1 : 0));
+    LoopReg *from = tiles_before(n, &c, nest_counter(groups), n->lo), *to = tiles_before(n, &c, nest_counter(groups), n->hi);
+    LoopIns *any = loop_when(&n->b, loop_compare(&n->b, IR_LT, from, to));
+    tiles_from(n, &c, nest_counter(groups), from, to);
+    loop_close(&n->b, any);
     nest_end(n, groups);
 }

@@ -1,4 +1,4 @@
-/* tail.c - see tail.h. First numbers of two doubles, then sums, then functions of sums, each as a power series in what is left beside the
+/* tail.c - see tail.h. First sums, then functions of sums, each as a power series in what is left beside the
  * first term. */
 #include "compiler/opt/tail.h"
 #include "runtime/math/scalar.h"
@@ -13,64 +13,6 @@ static const int64_t MOST_E = 1000LL * TAIL_UNIT;
 
 static const double lost = 0x1p-76; /* of a sum's size: what is smaller is 0 */
 static const double open_places = 0x1p-51; /* of a number that rows of f64 have made */
-
-/* ---- two doubles ------------------------------------------------------------------------------------------------ */
-
-static Two quick(double a, double b) /* |a| >= |b| */
-{
-    double s = a + b;
-    return (Two){s, b - (s - a)};
-}
-
-static Two two_add(Two a, Two b)
-{
-    double s = a.h + b.h, part = s - a.h, rest = (a.h - (s - part)) + (b.h - part);
-    return quick(s, rest + a.l + b.l);
-}
-
-static Two two_neg(Two a) { return (Two){-a.h, -a.l}; }
-
-static Two two_mul(Two a, Two b)
-{
-    double p = a.h * b.h;
-    return quick(p, fma(a.h, b.h, -p) + (a.h * b.l + a.l * b.h));
-}
-
-static Two two_div(Two a, Two b)
-{
-    double q = a.h / b.h;
-    Two rest = two_add(a, two_neg(two_mul((Two){q, 0}, b)));
-    double more = rest.h / b.h;
-    rest = two_add(rest, two_neg(two_mul((Two){more, 0}, b)));
-    return two_add(quick(q, more), (Two){rest.h / b.h, 0});
-}
-
-static Two of_whole(int64_t n)
-{
-    double h = (double)n;
-    return (Two){h, (double)((__int128)n - (__int128)h)};
-}
-
-Two two_of(Q c) { return two_div(of_whole(c.n), of_whole(c.d)); }
-
-static Two two_exp(Two a)
-{
-    static const Two ln2 = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
-    double k = nearbyint(a.h / ln2.h);
-    Two r = two_add(a, two_neg(two_mul((Two){k, 0}, ln2))), p = {0, 0};
-    r = (Two){r.h / 256, r.l / 256};
-    for (int i = 12; i > 0; i--) p = two_div(two_mul(r, two_add(p, (Two){1, 0})), (Two){i, 0});
-    for (int i = 0; i < 8; i++) p = two_add(two_mul((Two){2, 0}, p), two_mul(p, p));
-    p = two_add(p, (Two){1, 0});
-    return (Two){ldexp(p.h, (int)k), ldexp(p.l, (int)k)};
-}
-
-Two two_log(Two a)
-{
-    Two y = {math_log_f64(a.h), 0};
-    for (int i = 0; i < 2; i++) y = two_add(y, two_add(two_mul(a, two_exp(two_neg(y))), (Two){-1, 0}));
-    return y;
-}
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
@@ -412,7 +354,7 @@ Tail *tail_log(const TailSpace *space, const Tail *a)
     Tail *noise = empty(space), *rest = beside(space, a, first, noise), *t = tail_number(space, two_log(first->a));
     if (!rest || !t) return NULL;
     for (int i = 0; i < t->n; i++) t->t[i].u = first->u / first->a.h;
-    if (first->e) put(t, term(0, 1, two_div(of_whole(first->e), of_whole(TAIL_UNIT))));
+    if (first->e) put(t, term(0, 1, two_div(two_whole(first->e), two_whole(TAIL_UNIT))));
     if (!add_powers(space, t, rest, (Two){1, 0}, next_of_log, (Two){0, 0})) return NULL;
     add_noise(t, noise, 1);
     return settled(t);
@@ -472,14 +414,29 @@ static bool dominates(const Tail *a, const TailTerm *first, double T)
     return others < 0.5;
 }
 
+/* Where c T + a number changes its sign, or just below; false: it is something else. */
+static bool line_root(const Tail *a, double *root)
+{
+    double c[2] = {0};
+    bool line = a->whole;
+    for (int i = 0; i < a->n && line; i++) {
+        line = a->t[i].e == 0 && (a->t[i].j == 0 || a->t[i].j == 1);
+        if (line) c[a->t[i].j] = a->t[i].a.h;
+    }
+    *root = fmin(0, -c[0] / c[1]) * (1 + 0x1p-50);
+    return line && c[1] != 0;
+}
+
 bool tail_sign(const Tail *a, int *sign, double *from)
 {
+    double root;
     const TailTerm *first = tail_first(a);
     *sign = 0;
     if (!first) return a->whole;
     for (int i = 0; i < a->n; i++)
         if (!is_noise(&a->t[i]) && a->t[i].e == first->e && a->t[i].j > first->j) first = &a->t[i];
     *sign = (first->a.h > 0) == (first->j % 2 == 0) ? 1 : -1;
+    if (line_root(a, &root)) return *from = fmin(*from, root), true;
     for (double T = -0.5; T > -100; T *= 1.25)
         if (dominates(a, first, T) && dominates(a, first, 2 * T) && dominates(a, first, 8 * T)) return *from = fmin(*from, T), true;
     return false;

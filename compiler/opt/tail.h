@@ -5,11 +5,9 @@
  * sum; NULL in gives NULL out. exp(-1 / E) is below all powers of E: it is 0 in such a sum, from where tail_runs_off() says. */
 #pragma once
 #include "base/arena.h"
-#include "compiler/opt/rational.h"
+#include "compiler/opt/two.h"
 
 enum { TAIL_TERMS = 32, TAIL_FEW = 8, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
-
-typedef struct Two { double h, l; } Two;                    /* h + l, |l| at most half a last place of h */
 
 typedef struct TailTerm {
     int64_t e;
@@ -39,9 +37,6 @@ typedef struct Tail {
     int      room;                                          /* of t; up to space->terms */
     TailTerm *t;                                            /* by e, then by j */
 } Tail;
-
-Two two_of(Q c);
-Two two_log(Two a);
 
 Tail *tail_copy(const TailSpace *space, const Tail *a);
 Tail *tail_number(const TailSpace *space, Two c);

@@ -402,6 +402,100 @@ Test(stabilise, terms_keep_their_digits)
     }
 }
 
+/* ---- where T is far from 0 -------------------------------------------------------------------------------------- */
+
+typedef struct {
+    Use use;
+    const char *text;
+    double t, y[3]; /* mpmath, 300 digits and more */
+} Far;
+static const Far far_ones[] = {
+    /* exp(-exp(T)) is below all powers of exp(-T), beside others and alone */
+    {PLAIN, "(exp(-u)-1)/(1+u)-(exp(-u)-1)/u", 8.5, {4.1390955437656974e-8, -8.2773490838330448e-8, 1.6552172499143575e-7}},
+    {PLAIN, "(exp(-u)-1)/(1+u)-(exp(-u)-1)/u", 16, {1.2664164123930253e-14, -2.5328326822696745e-14, 5.0656649369902524e-14}},
+    {PLAIN, "(exp(-u)-1)/(1+u)-(exp(-u)-1)/u", 40, {1.8048513878454152e-35, -3.6097027756908303e-35, 7.2194055513816606e-35}},
+    {PLAIN, "(exp(-u)-1)/(1+u)-(exp(-u)-1)/u", -8, {0.99949699355230062, -0.00050281901799342483, -0.00050244428743491552}},
+    {PLAIN, "(u-1)^2*exp(-u)*log(1+u)*u*u*u", 8, {0, 0, 0}},
+    {PLAIN, "(u-1)^2*exp(-u)*log(1+u)*u*u*u", 60, {0, 0, 0}},
+    {PLAIN, "(u-1)^2*exp(-u)*log(1+u)*u*u*u", 88, {0, 0, 0}},
+    /* functions that the form does not hold are asked for in f64 before their sum is computed */
+    {PLAIN, "sigmoid(T-0.5)-sigmoid(T+0.5)+0.25*log(exp(T)+exp(-T))", 0.5, {-0.027743156750449171, 0.16891735607352059, 0.28746968091443026}},
+    {PLAIN, "sigmoid(T-0.5)-sigmoid(T+0.5)+0.25*log(exp(T)+exp(-T))", -1, {0.086616857768954029, -0.27625579912020285, 0.14216700333593845}},
+    {PLAIN, "sigmoid(T+1)-sigmoid(T)-1.5*(T*T*sigmoid(T))", 0.5, {-0.038307104208906367, -1.1076726490096414, -2.5879787500731588}},
+    /* and so are those in exponents */
+    {PLAIN, "exp(0.5*T)/(1+u)*tanh(T)^2*exp(-log(1+u))", 8, {6.1400893555712087e-6, -9.2060103460156525e-6, 1.3798704923358341e-5}},
+    {PLAIN, "exp(0.5*T)/(1+u)*tanh(T)^2*exp(-log(1+u))", -8, {0.018303348405639893, 0.0091393816641042508, 0.0045512479182686713}},
+    /* the series of the whole begins where that of a part does */
+    {PRIME, "exp(-u)-1+0.1*((u-1)^2*(u-1)^2/(u+1)^3)", 8.5, {0.099999900735784093, 1.9843419589819089e-7, -3.9658579085447124e-7}},
+    {PRIME, "exp(-u)-1+0.1*((u-1)^2*(u-1)^2/(u+1)^3)", 16.5, {0.099999999999988819, 2.2362642811796791e-14, -4.4725274938896776e-14}},
+    {PRIME, "exp(-u)-1+0.1*((u-1)^2*(u-1)^2/(u+1)^3)", 7.25, {0.099998793569243406, 2.408865791626114e-6, -4.8057602183923899e-6}},
+};
+
+/* At these T, of the type's reals; y as f64. */
+static IrFn *far_function(Fixture *f, const Far *one)
+{
+    IrVal *v = stabilised(f, make(f, one->use, one->text));
+    for (int k = 0; k < 3; k++) {
+        static const char *const name[] = {"y0", "y1", "y2"};
+        report(f, name[k], ir_convert(&f->b, v, IR_F64));
+        if (k < 2) v = stabilised(f, derivative(f, v, f->x));
+    }
+    return f->fn;
+}
+
+static void run_far(Fixture *f, IrElem real, const double *t, double y[3][REFERENCE_POINTS])
+{
+    float narrow[REFERENCE_POINTS];
+    for (int i = 0; i < REFERENCE_POINTS; i++) narrow[i] = (float)t[i];
+    run(f, real == IR_F32 ? (const void *)narrow : t, (void *[]){y[0], y[1], y[2]});
+}
+
+Test(stabilise, far_from_0)
+{
+    static const struct { bool per_sample; IrElem real; } as[] = {{true, IR_F32}, {false, IR_F32}, {true, IR_F64}, {false, IR_F64}};
+    for (int i = 0; i < COUNT(far_ones); i++)
+        for (int a = 0; a < COUNT(as); a++) {
+            const Far *one = &far_ones[i];
+            double t[REFERENCE_POINTS], y[3][REFERENCE_POINTS];
+            Fixture f = fixture(as[a].per_sample, as[a].real);
+            for (int k = 0; k < REFERENCE_POINTS; k++) t[k] = one->t;
+            far_function(&f, one);
+            run_far(&f, as[a].real, t, y);
+            for (int k = 0; k < 3; k++)
+                cr_expect(ulps(y[k][0], one->y[k]) <= 4, "%s, %s, derivative %d at %g: %.17g, not %.17g", one->text, as[a].real == IR_F32 ? "f32" : "f64", k, one->t,
+                          y[k][0], one->y[k]);
+            arena_free(f.a);
+        }
+}
+
+/* Where a series begins, and where rows see T no further, the slopes have no corner: at that T itself, and beside it. */
+Test(stabilise, no_corner_where_a_series_begins)
+{
+    int corners = 0;
+    for (int i = 0; i < COUNT(far_ones); i++) {
+        double t[REFERENCE_POINTS] = {0}, y[3][REFERENCE_POINTS], c;
+        int n = 0;
+        Fixture f = fixture(false, IR_F64);
+        for (const IrNode *at = far_function(&f, &far_ones[i])->body.first; at; at = at->next) {
+            bool bounds = (at->op == IR_compare || at->op == IR_min || at->op == IR_max) && ir_is_const(at->arg[1], &c) && fabs(c) < 80;
+            for (int sign = -1; bounds && sign < 2 && n + 3 < REFERENCE_POINTS; sign += 2) {
+                t[n++] = nextafter(sign * c, -HUGE_VAL);
+                t[n++] = sign * c;
+                t[n++] = nextafter(sign * c, HUGE_VAL);
+            }
+        }
+        corners += n;
+        run_far(&f, IR_F64, t, y);
+        for (int at = 0; at < n; at += 3)
+            for (int k = 0; k < 3; k++)
+                for (int beside = 0; beside < 3; beside += 2)
+                    cr_expect(fabs(y[k][at + 1] - y[k][at + beside]) <= 1e-7 * fabs(y[k][at + 1]) + 1e-300, "%s, derivative %d at %.17g: %.17g, and beside it %.17g",
+                              far_ones[i].text, k, t[at + 1], y[k][at + 1], y[k][at + beside]);
+        arena_free(f.a);
+    }
+    cr_expect(corners > 30);
+}
+
 /* A critic's offset costs no digits: T = x + offset, at points where x is exact. */
 static void check_offset(const Spelling *s, Use use, double offset)
 {

@@ -2,7 +2,7 @@
 #pragma once
 #include "lang/source/diag.h"
 
-typedef enum { HABIT_WORD, HABIT_MEMBER, HABIT_ARG, HABIT_CALL, HABIT_MODULE, HABIT_SIGN } HabitKind;
+typedef enum { HABIT_WORD, HABIT_MEMBER, HABIT_ARG, HABIT_CALL, HABIT_RULE, HABIT_MODULE, HABIT_SIGN } HabitKind;
 
 typedef struct {
     HabitKind   kind;

@@ -350,6 +350,14 @@ static GanStatus load_state(Game *g, const SafeFile *f, const char *path, GanErr
     return st ? st : state_load(g->program, &g->state, f, path, STATE_LACKS_UNUSED, err);
 }
 
+/* Is there anything to train? */
+static bool has_weights(const GanProgram *p)
+{
+    for (int i = 0; i < p->n_slots; i++)
+        if (p->slot[i].kind == GAN_PARAM) return true;
+    return false;
+}
+
 int game_load(Game *g, bool trained, bool *found)
 {
     GanError  err;
@@ -369,8 +377,9 @@ int game_load(Game *g, bool trained, bool *found)
         if (elsewhere) st = checkpoint_newest(arena_printf(g->arena, "%s/checkpoints", elsewhere), &(CheckpointSearch){0}, &f, path, &err);
         if (!st && f) say_line((void *)g->o, arena_printf(g->arena, "weights from %s", path));
         if (!st && !f && g->o->out) return say_wrong(g->o, "no checkpoint in %s%s", folder, several_games(g, run));
-        if (!st && !f) say_line((void *)g->o, arena_printf(g->arena, "no checkpoint in %s; weights are untrained (--out DIR takes those of a run there, --checkpoint FILE others)%s",
-                                                           folder, several_games(g, run)));
+        if (!st && !f && has_weights(g->program))
+            say_line((void *)g->o, arena_printf(g->arena, "no checkpoint in %s; weights are untrained (--out DIR takes those of a run there, --checkpoint FILE others)%s",
+                                                folder, several_games(g, run)));
     }
     *found = f != NULL;
     if (!st && f) st = load_state(g, f, path, &err);

@@ -171,6 +171,38 @@ def test_pedantic():
         assert r.status == 0 and "advice" not in r.err, r
 
 
+ALLIES = """import nn, optim, compare, toy
+data ring = toy.ring()
+implicit G(z: real[2] ~ Normal(0, 1)) -> real[2] {{ z |> Mlp([8], 2) }}
+net D = Critic([8])
+compare c = {0}(ring, G, D)
+alternate 10 steps, batch 8 {{
+  update D {1} with adam(1e-3)
+  update G {2} with adam(1e-3)
+}}
+report d = c.estimate(n: 10)
+"""
+
+
+def test_players_who_want_the_same():
+    """A critic that is moved the wrong way, or a generator, is said (W402); a game is silent."""
+    wrong = [("minimize c.critic", "minimize c.critic"), ("maximize c.critic", "minimize c.generator"), ("maximize c.critic", "maximize c.critic")]
+    for how in ("class_probability", "hinge", "wasserstein"):
+        for critic, generator in wrong:
+            r, found = diagnostics(ALLIES.format(how, critic, generator), "--pedantic")
+            alone = [("W401", 7)] if critic.startswith("maximize") else []          # said without the other player, too
+            assert r.status == 0 and [(d["code"], d["line"]) for d in found] == [*alone, ("W402", 8)], (how, critic, generator, found)
+            way = "lower" if critic.startswith("minimize") else "higher"
+            assert found[-1]["message"] == f"G and D want the same: draws of G are to be where D is {way}, and D is to be {way} there", found
+            assert found[-1]["notes"][0]["message"] == f"D is moved here, to be {way} at draws of G than at draws of ring", found
+        for generator in ("minimize c.generator", "maximize c.critic"):
+            r, found = diagnostics(ALLIES.format(how, "minimize c.critic", generator), "--pedantic")
+            assert r.status == 0 and not found, (how, generator, found)
+    with folder() as d:
+        r = gan("explain", put(d, "allies.gan", ALLIES.format("hinge", *wrong[0])))
+        assert r.status == 0 and "[W402]" in r.err, r
+
+
 def test_doc_of_the_library():
     r = gan("doc")
     assert r.status == 0 and all(w in r.out for w in ("modules", "compare", "optimizer", "one_hot")), r

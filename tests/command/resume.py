@@ -402,7 +402,7 @@ def test_no_other_settings():
             out = os.path.join(d, "out")
             assert gan("run", path, "--out", out, "--quiet", *first).status == 0
             r = gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 40, *then)
-            assert r.status == 1 and "another --set" in r.err, r
+            assert r.status == 1 and "another --set" in r.err and "--steps N makes a run" in r.err, r
             assert gan("run", path, "--out", out, "--quiet", "--resume", "--steps", 40, *first).status == 0
 
 

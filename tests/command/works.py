@@ -301,6 +301,11 @@ def test_eval():
         assert r.status == 1 and "report.r is computed when the program runs" in r.err, r
         gan("run", "kept.gan", "--quiet", cwd=d)
         assert gan("eval", "kept.gan", "-e", "m", cwd=d).out.split() == ["4"] and gan("eval", "kept.gan", "-e", "r + 1", cwd=d).out.split() == ["5"]
+    with folder() as d:                                     # of a program that has no weights none are untrained
+        with open(f"{d}/drawn.gan", "w", encoding="utf-8") as f:
+            f.write("import distributions\nlet m = Mixture([0.4, 0.6], [Normal(1, 1), Normal(9, 1)])\n")
+        r = gan("eval", "drawn.gan", "-e", "E[x ~ m : 100] x", cwd=d)
+        assert r.status == 0 and not r.err, r
     r = gan("eval", "-e", "[1, 2] * 3")
     assert r.status == 0 and r.out.startswith("[3, 6]"), r
     with folder() as d:
@@ -523,6 +528,17 @@ report counted = floor(100 * draw)
 report held_back = max(draw, 2)
 expect counted < 1000 and held_back < 3
 """
+
+
+def test_what_a_seed_reached_is_there_when_it_is_done():
+    with folder() as d:
+        with open(f"{d}/long.gan", "w", encoding="utf-8") as f:                 # ends at once with seed 2, and never with seed 3
+            f.write("state drawn = -1\nalternate 1_000_000_000_000 steps {\n  u ~ Uniform(0, 1)\n  if drawn < 0 { drawn := u }\n  every 1 { report first = drawn }\n"
+                    "  stop when first < 0.5\n}\nexpect first < 0.5\n")
+        with subprocess.Popen([GAN, "test", "long.gan", "--quiet", "--seed", "2", "--seeds", "2"], cwd=d, stdout=subprocess.PIPE, text=True) as p:
+            lines = [p.stdout.readline() for _ in range(3)]
+            p.kill()
+        assert "held (seed 2)" in lines[0] and "1 steps in" in lines[2] and p.returncode == -signal.SIGKILL, lines
 
 
 def test_test_takes_folders_and_seeds_and_writes_a_board():

@@ -1204,8 +1204,8 @@ Test(engines, draws_without_samples)
     compare_loops(text, PLAN_late);
 }
 
-/* Products that ask for what comes after them: a later step's, which read what an earlier one left; widths that are no whole tiles, packed or not, and
- * samples that fill no panel. */
+/* Products that ask for what comes after them: a later step's, which read what an earlier one left, and lines that they claim, as gradients tile by tile read them on
+ * any thread; widths that are no whole tiles, packed or not, and samples that fill no panel. */
 Test(engines, products_that_ask_ahead)
 {
     static const char *text =
@@ -1214,7 +1214,8 @@ Test(engines, products_that_ask_ahead)
         "%%a = dot %%x, %%w {contract 0:0} : f32<p>[100]\n%%b = tanh %%a : f32<p>[100]\n%%c = dot %%b, %%v {contract 0:0} : f32<p>[67]\n%%d = tanh %%c : f32<p>[67]\n"
         "%%s = sum %%d {over p} : f32[67]\n%%s1 = mul %%s, 0.01 : f32[67]\n%%s2 = spread %%s1 {over p} : f32<p>[67]\n%%g = sub %%d, %%s2 : f32<p>[67]\n"
         "%%h = dot %%g, %%u {contract 0:0} : f32<p>[90]\n%%i = tanh %%h : f32<p>[90]\n%%m = dot %%i, %%y {contract 0:0} : f32<p>[100]\n%%n = mul %%m, %%b : f32<p>[100]\n"
-        "%%o = sum %%n {over p} : f32[100]\n%%q = dot %%n, %%g {over p form chain} : f32[100,67]\nreport \"o\", %%o\nreport \"h\", %%h\nreport \"q\", %%q\n}\n";
+        "%%o = sum %%n {over p} : f32[100]\n%%q = dot %%n, %%g {over p form chain} : f32[100,67]\n"
+        "%%r = dot %%n, %%i {over p form chain} : f32[100,90]\n%%r1 = mul %%r, 0.5 : f32[100,90]\nreport \"o\", %%o\nreport \"h\", %%h\nreport \"q\", %%q\nreport \"r\", %%r1\n}\n";
     compare_loops(text, PLAN_ahead);
 }
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BYTES = 8, MAX_OPERANDS = 3, POISON = 0xff };    /* of an element; of a row. Poison: NaN, -1 */
+enum { MAX_BYTES = 8, MAX_OPERANDS = 3, POISON = 0xff, LINE = 64 };  /* of an element; of a row. Poison: NaN, -1 */
 
 typedef int64_t At[LOOP_MAX_DIMS];
 
@@ -60,7 +60,7 @@ static void __attribute__((format(printf, 2, 3))) wrong(Check *c, const char *fm
         if (b->counter) up[n++] = b;
     len = snprintf(c->why, 256, "%s: ", c->n->name);
     if (c->ins) {
-        bool row = c->ins->op == LOOP_row, memory = c->ins->op == LOOP_ld || c->ins->op == LOOP_st;
+        bool row = c->ins->op == LOOP_row, memory = c->ins->op == LOOP_ld || c->ins->op == LOOP_st || c->ins->op == LOOP_claim;
         len += snprintf(c->why + len, 256 - (size_t)len, "%s", row ? ir_op_info[c->ins->row].name : loop_op_info[c->ins->op].name);
         if (memory) len += snprintf(c->why + len, 256 - (size_t)len, " b%d", c->ins->buffer);
     }
@@ -465,6 +465,22 @@ static void store(Check *c, const LoopIns *i)
     free(all);
 }
 
+/* Each number of the line is what nobody wrote. */
+static void claim(Check *c, const LoopIns *i)
+{
+    int64_t   bytes = (int64_t)ir_elem_bytes(c->n->buffers.v[i->buffer].elem);
+    At        at = {0};
+    LoopIndex where = settled(c, &i->at);
+    do {
+        int64_t e = get_sure(c, &where, at, "its index");
+        uint32_t origin = new_origin(c, e);
+        for (int64_t k = 0; k < LINE / bytes && !c->failed; k++) {
+            const char *p = cell(c, i->buffer, e + k);
+            if (p) writes(c, p, bytes, origin);
+        }
+    } while (!c->failed && step(c, loop_index_dims(&i->at), at));
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Passed {
@@ -817,6 +833,7 @@ static void run(Check *c, const LoopIns *i)
     case LOOP_st: store(c, i); break;
     case LOOP_ahead:
     case LOOP_fetch: break;
+    case LOOP_claim: claim(c, i); break;
     case LOOP_lanes16: lanes16(c, i); break;
     case LOOP_turn: turn(c, i); break;
     case LOOP_draw: draw(c, i); break;

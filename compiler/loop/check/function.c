@@ -381,6 +381,8 @@ static char *new_numbers(Run *r, const GanState *state)
 {
     const Code *c = r->f->code;
     char *p = new_base(r, r->bytes[BASE_NUMBERS], 0);
+    int64_t threads = r->f->threads;
+    memcpy(p + FRAME_THREADS, &threads, sizeof threads);
     memcpy(p + FRAME_EXTERNS, &r->f->program->external, sizeof r->f->program->external);
     if (r->fn->tick >= 0) memcpy(p + FRAME_TICK, state->base + r->fn->tick, 8);
     for (int i = 0; i < c->n_streams; i++) {

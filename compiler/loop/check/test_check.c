@@ -60,6 +60,9 @@ static const struct { const char *rows, *one, *other; } faults[] = {    /* as to
     {"%0 = ld b1[9] st b1[3], %0 %1 = ld b1[3] for i0 = 0..1 with %2 = %1 { next %2 } -> %3 %4 = compare.gt %3, 0:f32 when %4 { }",
      "when: its condition is made of what nobody wrote: n: ld b1: element 9", NULL},
     {"call sort_order(3:i32, b1[4], 4, b3[8], b3[16])", "call: an argument that nobody wrote", NULL},
+    {"claim b0[16] st b0[16], 1:f32 %0 = ld b0[18] %1 = compare.gt %0, 0:f32 when %1 { }",
+     "when: its condition is made of what nobody wrote: n: claim b0: element 16", NULL},
+    {"par for i0 = 0..4 { claim b0[8*i0] }", "claim b0 in turn X: byte X of base 1: turn X writes it, turn X writes it", NULL},
     /* outside */
     {"par for i0 = 0..4 { st b0[64*i0 + 64], 1:f32 }", "st b0 in turn 3: byte 1024 of base 1, which has 1024", NULL},
     {"par for i0 = 0..w3 { st b0[i0 - 1], 1:f32 }", "st b0 in turn 0: byte -4 of base 1, which has 1024", NULL},

@@ -120,8 +120,18 @@ Dist *dist_of_power(Lower *L, Dist *base, const IrInts *dims)
     return d;
 }
 
+/* p^n of an n that is `all`: each row of data, once in every epoch. */
+static Value *every_row(Ctx *c, Dist *base, Span at)
+{
+    int64_t n;
+    if (dist_finite(c->L, base, &n)) return val_dist(c->L, dist_of_power(c->L, base, &(IrInts){.n = 1, .v = {n}}));
+    diag_error(c->L->diags, at, E302, "n: all takes every row of data, and %s has none", dist_text(c->L, base));
+    return val_error(c->L);
+}
+
 Value *dist_to_power(Ctx *c, Dist *base, Value *n, Span at)
 {
     IrInts dims;
+    if (n == c->L->every) return every_row(c, base, at);
     return as_dims(c, n, at, &dims) ? val_dist(c->L, dist_of_power(c->L, base, &dims)) : val_error(c->L);
 }

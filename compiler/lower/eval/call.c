@@ -187,6 +187,23 @@ static int by_position(AstList params)
     return n;
 }
 
+/* The call with the same numbers, and with names where they are needed; NULL where they are not all numbers, or too many. */
+static const char *named_call(Ctx *c, AstList params, const Args *args, const char *what)
+{
+    Text call = text_in(c->L->a);
+    text_printf(&call, "%s(", what);
+    for (int i = 0; i < args->n; i++) {
+        const char *name = args->name[i] ? args->name[i] : i < params.n ? params.v[i]->param.name : NULL;
+        bool parted = i && args->at[i].begin == args->at[i - 1].begin;        /* of a record or tuple */
+        if (!name || parted || !val_is_number(args->v[i])) return NULL;
+        text_printf(&call, i ? ", " : "");
+        if (args->name[i] || params.v[i]->param.named) text_printf(&call, "%s: ", name);
+        text_printf(&call, "%s", text_of_source(c->L, args->at[i]));
+    }
+    text_printf(&call, ")");
+    return text_str(&call);
+}
+
 /* One too many by position, where there is one that is given by name: the call as it could be meant. */
 static void needs_name(Ctx *c, AstList params, const Args *args, int i, const char *what)
 {
@@ -199,8 +216,11 @@ static void needs_name(Ctx *c, AstList params, const Args *args, int i, const ch
                              params_text(c, (AstList){.v = params.v, .n = n}))
                 : diag_error(c->L->diags, args->at[i], E109, "%s takes all of its arguments by name", what);
     const Habit *h = habit_of(HABIT_CALL, what);
-    if (h) diag_hint(d, "write %s: %s; %s%s given by name", h->ours, h->remark, text_str(&names), params.n - n == 1 ? " is" : " are");
-    else diag_hint(d, "%s%s given by name: %s(%s)", text_str(&names), params.n - n == 1 ? " is" : " are", what, text_str(&call));
+    const char *meant = h ? NULL : named_call(c, params, args, what), *are = params.n - n == 1 ? " is" : " are";
+    if (!h) h = habit_of(HABIT_RULE, what);
+    if (meant) diag_hint(d, "write %s; %s%s given by name", meant, text_str(&names), are);
+    else if (h) diag_hint(d, "write %s: %s; %s%s given by name", h->ours, h->remark, text_str(&names), are);
+    else diag_hint(d, "%s%s given by name: %s(%s)", text_str(&names), are, what, text_str(&call));
 }
 
 static bool place_arg(Ctx *c, AstList params, const Args *args, int i, int position, const char *what, int *index)

@@ -445,6 +445,17 @@ static Value *prime_at(Ctx *c, Value *v, IrVal **x)
     return at ? at : val_tensor(c->L, *x);
 }
 
+/* Of a tensor the derivative is taken element by element. */
+static bool of_one_number(Ctx *c, IrVal *y, IrVal *x, Span at)
+{
+    const IrNode *n = grad_mixes(c->L->m, y, x);
+    if (!n) return true;
+    Diag *d = diag_error(c->L->diags, at, E304, "f' is the derivative of a function of one number, and in this one elements of %s meet or change places", type_text(c->L, &x->type));
+    diag_note(d, span_of_node(c->L, n), "here");
+    diag_hint(d, "map(f', x) asks f of each element; grad[x] f(x)[0] is the slope of one element of the result");
+    return false;
+}
+
 /* f at a fresh leaf, differentiated element by element. */
 Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Span at)
 {
@@ -463,7 +474,7 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
                    type_text(L, &y->type), type_text(L, &x->type));
         return val_error(L);
     }
-    if (paths_check(c, y, &x, 1, false, NULL, "its argument", at) == PATHS_FAILED) return val_error(L);
+    if (paths_check(c, y, &x, 1, false, NULL, "its argument", at) == PATHS_FAILED || !of_one_number(c, y, x, at)) return val_error(L);
     IrVal *leaf = x;
     PathsAgain again = {0};
     if (!(y = paths_spread(c, y, &leaf, 1, &x, &again, at))) return val_error(L);

@@ -282,7 +282,7 @@ static Value *eval_prime(Ctx *c, const Ast *e)
 {
     Value *f = eval_raw(c, e->prime.function);
     if (val_bad(f)) return f;
-    if (f->kind != V_FUNCTION) {
+    if (f->kind != V_FUNCTION && f->kind != V_PLAYER) {
         diag_error(c->L->diags, e->span, E304, "' gives the derivative of a function, and this is %s",
                    val_text(c->L, f));
         return val_error(c->L);

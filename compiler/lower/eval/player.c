@@ -106,6 +106,8 @@ Player *as_player(Ctx *c, Value *v, Span at)
     Diag *d = diag_error(c->L->diags, at, E405, "a net or model is needed here, and this is %s", val_text(c->L, v));
     if (val_is_number(v) || v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST)
         diag_hint(d, "what is learned is a param of a net: net W { param w: real = 1; w }, whose number is W()");
+    if (v->kind == V_RECORD)
+        diag_hint(d, "a layer moves with the net that it is of; a rule may move it apart, w.Dense_1 := w.Dense_1 - lr * g.Dense_1, and so may an update of a net of its own");
     return NULL;
 }
 

@@ -3,6 +3,7 @@
  * Whom a loss reaches is asked of its derivatives. Which way a net's values are driven is the sign of the loss's derivative by what the net gives, where it is
  * applied to draws of one distribution: said where interval arithmetic knows that sign for all values, and else of the values at which it is computed. Of two losses, terms are the same that are written alike but for
  * the names of their draws; where those that both players change cancel, the game has a zero sum. Start at told_move(). */
+#include "compiler/lower/game/exactly.h"
 #include "compiler/lower/game/told.h"
 #include "compiler/ir/words.h"
 #include "compiler/lower/dist/doors.h"
@@ -600,7 +601,7 @@ static Way way_at(Lower *L, const Player *net, const char *part, const char *of,
 }
 
 /* What is said of the net there; NULL: nothing is yet. */
-static GamePush *push_at(GameMove *m, const char *net, const char *part, const char *draws)
+static GamePush *push_at(const GameMove *m, const char *net, const char *part, const char *draws)
 {
     for (int i = 0; i < m->n_push; i++)
         if (!strcmp(m->push[i].net, net) && !strcmp(m->push[i].part, part) && !strcmp(m->push[i].draws, draws)) return &m->push[i];
@@ -655,6 +656,19 @@ static bool add_digits(Lower *L, const Answer *a, IrVal *g, bool wide, double *y
     return true;
 }
 
+/* The same of what g says of numbers; NAN: not known. */
+static void add_exact(Lower *L, const Answer *a, IrVal *g, double *y)
+{
+    double n = (double)now_size(L, a->v);
+    for (int i = 0; i < GAME_LOGITS; i++) y[i] += n * exactly_at(L, g, a->v, logits[i]);
+}
+
+static void exact_of(Lower *L, GameDigits *d, const Player *net, IrVal *const *g)
+{
+    for (int i = 0; i < L->answers.n; i++)
+        if (is_asked_there(L, i, net, d->part, d->draws, g)) add_exact(L, &L->answers.v[i], g[i], d->exact);
+}
+
 /* Of all terms that the net's value there stands in. */
 static bool digits_of(Lower *L, const GameDigits *d, const Player *net, IrVal *const *g, bool wide, double *y)
 {
@@ -678,9 +692,11 @@ static void tell_digits(Lower *L, IrVal *const *written, IrVal *const *here, Gam
         const Answer *a = &L->answers.v[i];
         const char   *of = written[i] && here[i] ? drawn_from(L, i) : NULL;
         if (!of || has_digits(m, a, of)) continue;
-        GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of)};
+        GameDigits d = {.net = a->net->name, .part = a->part, .draws = arena_str(L->a, of), .times = (double)now_size(L, a->v)};
         memcpy(d.at, logits, sizeof logits);
-        if (digits_of(L, &d, a->net, written, false, d.written) && digits_of(L, &d, a->net, written, true, d.wide) && digits_of(L, &d, a->net, here, false, d.here)) m->digits[m->n_digits++] = d;
+        if (!digits_of(L, &d, a->net, written, false, d.written) || !digits_of(L, &d, a->net, written, true, d.wide) || !digits_of(L, &d, a->net, here, false, d.here)) continue;
+        exact_of(L, &d, a->net, written);
+        m->digits[m->n_digits++] = d;
     }
 }
 
@@ -972,6 +988,50 @@ static void find_zero_sums(Lower *L, Told *t)
         }
 }
 
+/* ---- games without an opponent ---------------------------------------------------------------------------------------------------- */
+
+static bool is_of(const GamePush *a, const GamePush *b) { return !strcmp(a->net, b->net) && !strcmp(a->part, b->part); }
+
+static bool is_mover(const GameMove *m, const char *player)
+{
+    for (int i = 0; i < m->n_players; i++)
+        if (!strcmp(m->player[i], player)) return true;
+    return false;
+}
+
+/* Draws at which the move drives its own net's value the other way, and that the other move does not move: it tells the ones from the others. NULL: there are none. */
+static const GamePush *told_from(const GameMove *m, const GamePush *at, const GameMove *other)
+{
+    for (int i = 0; i < m->n_push; i++) {
+        const GamePush *from = &m->push[i], *theirs = push_at(other, from->net, from->part, from->draws);
+        if (is_of(from, at) && from->way * at->way < 0 && !(theirs && theirs->moved)) return from;
+    }
+    return NULL;
+}
+
+/* Of a net that tells draws apart: does another move bring some of them to where it wants them already? */
+static void say_allies(Lower *L, const GameMove *m, const GameMove *other)
+{
+    for (int i = 0; i < m->n_push; i++) {
+        const GamePush *at = &m->push[i], *theirs = push_at(other, at->net, at->part, at->draws), *from = NULL;
+        if (is_mover(m, at->net) && !is_mover(other, at->net) && theirs && theirs->moved && theirs->way * at->way > 0) from = told_from(m, at, other);
+        if (!from) continue;
+        const char *way = at->way > 0 ? "higher" : "lower";
+        Diag *d = diag_warning(L->diags, other->at, W402, "%s and %s want the same: draws of %s are to be where %s is %s, and %s is to be %s there", other->player[0], m->player[0],
+                               at->draws, at->net, way, at->net, way);
+        diag_note(d, m->at, "%s is moved here, to be %s at draws of %s than at draws of %s", at->net, way, at->draws, from->draws);
+        diag_hint(d, "one of both is to go the other way: a critic minimizes a comparison's critic, a generator minimizes its generator");
+        return;
+    }
+}
+
+static void find_allies(Lower *L, const Told *t)
+{
+    for (int i = 0; i < t->moves.n; i++)
+        for (int k = 0; k < t->moves.n; k++)
+            if (i != k && same_block(&t->moves.v[i], &t->moves.v[k])) say_allies(L, &t->moves.v[i], &t->moves.v[k]);
+}
+
 /* Members that are in a formula: of a loss, or of another member, which is then shown, too. */
 static void find_used(Lower *L, Told *t)
 {
@@ -992,6 +1052,7 @@ void told_finish(Ctx *c, LowerResult *out)
     Told *t = c->L->told;
     find_used(c->L, t);
     find_zero_sums(c->L, t);
+    find_allies(c->L, t);
     out->move = t->moves.v, out->n_moves = t->moves.n;
     out->compare = t->compares.v, out->n_compares = t->compares.n;
     out->asked = t->asked.v, out->n_asked = t->asked.n;

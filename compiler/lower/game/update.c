@@ -11,8 +11,6 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
-#include <stdlib.h>
-
 typedef struct Wanted { Player *p[MAX_ARGS]; int n; Span at[MAX_ARGS]; } Wanted;
 
 struct Decided { ARRAY(struct { const Ast *cond; Value *v; }) list; };
@@ -297,6 +295,52 @@ static void tell(Ctx *c, const Ast *s, const Together *t, const Wanted *who, IrV
     if (c->L->told && t->reports) told_move(c, s, together, who->p, who->n, y, estimate);
 }
 
+/* The comparison of the library whose member is asked for, c.critic or c.critic(n: 64), unless the program has put a loss of its own there. NULL: none. */
+static const Compare *library_loss(Ctx *c, const Ast *loss, const char **member)
+{
+    const Ast *e = loss->kind == AST_CALL ? loss->call.callee : loss;
+    if (e->kind != AST_FIELD || e->field.object->kind != AST_NAME) return NULL;
+    const Value *v = scope_find(c, e->field.object, false);
+    if (!v || v->kind != V_COMPARE || !in_library(c->L, v->compare->closure->def->span)) return NULL;
+    *member = e->field.name;
+    for (const Changed *w = v->compare->changed; w; w = w->before)
+        for (int i = 0; i < w->decl->compare.changes.n; i++) {
+            const Ast *k = w->decl->compare.changes.v[i];
+            if (!strcmp(k->change.name, *member) && !k->change.adds) return NULL;
+        }
+    return v->compare;
+}
+
+/* The one net that the comparison is given, which is its critic; NULL: none, or several. is_model: is p among the models that it is given? */
+static const Player *critic_of(Ctx *c, const Compare *k, const Player *p, bool *is_model)
+{
+    AstList params = k->closure->def->define.params;
+    const Player *net = NULL;
+    int nets = 0;
+    *is_model = false;
+    for (int i = 0; i < params.n; i++) {
+        const Value *v = scope_local(c, k->closure->scope, params.v[i]->param.name);
+        const Player *q = v && v->kind == V_PLAYER ? player_self(v->player) : NULL;
+        if (q && q->word == AST_DEFINE_NET) nets++, net = q;
+        else if (q == p) *is_model = true;
+    }
+    return nets == 1 ? net : NULL;
+}
+
+/* A critic that maximises what the library says is its loss, or a model that does. */
+static void warn_uphill(Ctx *c, const Ast *s, const Wanted *who)
+{
+    const char *member = NULL;
+    const Compare *k = s->update.goal == AST_GOAL_MAXIMIZE ? library_loss(c, s->update.value, &member) : NULL;
+    for (int i = 0; k && i < who->n; i++) {
+        bool is_model, of_critic = !strcmp(member, "critic");
+        const Player *net = critic_of(c, k, who->p[i], &is_model);
+        if (of_critic ? net != who->p[i] : strcmp(member, "generator") || !is_model) continue;
+        Diag *d = diag_warning(c->L->diags, s->update.value->span, W401, "%s is a loss, and %s learns the opposite by maximising it", text_of_source(c->L, s->update.value->span), who->p[i]->name);
+        diag_hint(d, "update %s minimize %s; a maximum that is meant is written as one: minimize -%s", who->p[i]->name, text_of_source(c->L, s->update.value->span), text_of_source(c->L, s->update.value->span));
+    }
+}
+
 static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value *opt, Changes *out)
 {
     Lower *L = c->L;
@@ -305,6 +349,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     const char *estimate;
     IrVal *y = loss_value(c, s->update.value, &estimate);
     if (!y || !time_check(c, &y, 1, &(By){.player = who->p, .n_players = who->n}, at)) return;
+    warn_uphill(c, s, who);
     Slopes d = slopes_of(c, who);
     report_loss(c, t, who, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
@@ -327,50 +372,14 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
 
 /* ---- along: a direction of one's own in place of a gradient; for several players a record by player */
 
-static Value *direction_of(const Player *p, bool alone, Value *v)
+/* What a value has for a player, in the order of its parameters, like; NULL: nothing that is its own. */
+static Value *direction_of(Ctx *c, const Player *p, const Value *like, bool alone, Value *v)
 {
     if (v->kind != V_RECORD || v->record.mixed) return NULL;
-    if (v->record.of) return v->record.of == p ? v : NULL;
-    for (int k = 0; k < v->record.n; k++)
-        if (v->record.v[k]->kind == V_RECORD && v->record.v[k]->record.of == p) return v->record.v[k];
-    return alone ? v : NULL;
-}
-
-/* The field of that name, or the part of a tuple at that place. */
-static Value *field_or_item(const Value *r, const char *name)
-{
-    if (r->record.name) return val_field(r, name);
-    char *end;
-    long i = strtol(name, &end, 10);
-    return end > name && !*end && i >= 0 && i < r->record.n ? r->record.v[i] : NULL;
-}
-
-/* The field of a parameter's path, "Dense_1.w": of that name, or w of a record Dense_1. */
-static Value *by_path(Ctx *c, const Value *r, const char *path)
-{
-    Value *f = field_or_item(r, path);
-    for (const char *dot = strchr(path, '.'); !f && dot; dot = strchr(dot + 1, '.')) {
-        const Value *part = field_or_item(r, arena_strn(c->L->a, path, (size_t)(dot - path)));
-        f = part && part->kind == V_RECORD ? by_path(c, part, dot + 1) : NULL;
-    }
-    return f;
-}
-
-static int tensors_in(const Value *r)
-{
-    int n = 0;
-    for (int i = 0; i < r->record.n; i++) n += r->record.v[i]->kind == V_RECORD ? tensors_in(r->record.v[i]) : 1;
-    return n;
-}
-
-/* The direction's tensors in the order of the parameters; NULL when they are not those of the player. */
-static Value *in_order(Ctx *c, const Player *p, const Value *like, const Value *g)
-{
-    if (!g || tensors_in(g) != p->params.n) return NULL;
-    Value **v = arena_array(c->L->a, Value *, p->params.n + 1);
-    for (int i = 0; i < p->params.n; i++)
-        if (!(v[i] = by_path(c, g, like->record.name[i]))) return NULL;
-    return val_record(c->L, v, like->record.name, p->params.n);
+    Value *g = alone || v->record.of ? val_in_form(c->L, like, v) : NULL;
+    for (int k = 0; !g && !v->record.of && k < v->record.n; k++)
+        if (v->record.v[k]->kind == V_RECORD && v->record.v[k]->record.of == p) g = val_in_form(c->L, like, v->record.v[k]);
+    return g && !g->record.mixed && (!g->record.of || g->record.of == p) ? g : NULL;
 }
 
 static void collect_tensors(Ctx *c, Value *v, Span at, IrVal **out, int *n, int most)
@@ -406,21 +415,30 @@ static Diag *lacks_or_has(Ctx *c, const Player *p, const Value *like, const Valu
 {
     Lower *L = c->L;
     for (int i = 0; i < like->record.n; i++)
-        if (!by_path(c, part, like->record.name[i])) return no_direction(c, p, at, strf(L, "this has none for %s", like->record.name[i]));
+        if (!val_at_path(L, part, like->record.name[i])) return no_direction(c, p, at, strf(L, "this has none for %s", like->record.name[i]));
     for (int i = 0; i < part->record.n; i++)
         if (!val_part(L, like, part->record.name[i])) return no_direction(c, p, at, strf(L, "it has no parameter %s", part->record.name[i]));
     return no_direction(c, p, at, strf(L, "this is %s", val_text(L, part)));
+}
+
+/* Another player, whose direction it is, or a part of it. */
+static const Player *of_another(const Value *v, const Player *p)
+{
+    const Player *of = v->record.of && v->record.of != p ? v->record.of : NULL;
+    for (int i = 0; !of && i < v->record.n; i++)
+        if (v->record.v[i]->kind == V_RECORD) of = of_another(v->record.v[i], p);
+    return of;
 }
 
 static void wrong_direction(Ctx *c, const Player *p, const Value *like, bool alone, const Value *v, Span at)
 {
     Lower *L = c->L;
     const Value *part = part_for(p, alone, v);
-    const Player *of = part ? part->record.of : NULL;
+    const Player *of = part ? of_another(part, p) : NULL;
     Diag *d;
     if (!part) d = no_direction(c, p, at, strf(L, "this is %s", val_text(L, v)));
     else if (part->record.mixed) d = diag_error(L->diags, at, E201, "this is made of directions of several players, so it is none of %s", p->name);
-    else if (of && of != p) d = diag_error(L->diags, at, E201, "this is a direction of %s, and %s is to be moved", of->name, p->name);
+    else if (of) d = diag_error(L->diags, at, E201, "this is a direction of %s, and %s is to be moved", of->name, p->name);
     else d = lacks_or_has(c, p, like, part, at);
     diag_hint(d, alone ? "grad[%s] e is one" : "(%s: grad[..] e, ...) has a record for each player", p->name);
 }
@@ -454,7 +472,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
     IrVal **tensor = arena_array(L->a, IrVal *, most + 1);
     for (int i = 0; i < who->n; i++) {
         Player *p = who->p[i];
-        Value *g = in_order(c, p, player_record(c, p), direction_of(p, who->n == 1, v));
+        Value *g = direction_of(c, p, player_record(c, p), who->n == 1, v);
         if (!g && names_lack_parts(L->names)) return;             /* a param may stand in what could not be read */
         if (!g) {
             wrong_direction(c, p, player_record(c, p), who->n == 1, v, at);
@@ -683,6 +701,10 @@ static IrVal *decay_value(Ctx *c, const Ast *e)
     Value *v = eval(c, e);
     IrVal *t = val_bad(v) ? NULL : as_real(c, v, e->span);
     if (!t) return NULL;
+    if (val_is_number(v) && val_number(v) > 0 && val_number(v) < 0.5) {
+        Diag *d = diag_warning(c->L->diags, e->span, W401, "%s of the old mean stays, so this is hardly one", text_of_source(c->L, e->span));
+        diag_hint(d, "a decay is the share of the old mean: decay %.12g takes %s of the new one", 1 - val_number(v), text_of_source(c->L, e->span));
+    }
     if (t->type.rank || t->type.axes.n) {
         diag_error(c->L->diags, e->span, E401, "a decay is one number, and this is %s", type_text(c->L, &t->type));
         return NULL;

@@ -372,6 +372,8 @@ Value *arith_like(Ctx *c, const Value *a, Value *b, Span at)
         same = v[i] != NULL;
         ordered = ordered && here;
     }
+    Value *by_paths = same ? NULL : val_in_form(c->L, a, b);
+    if (by_paths) return by_paths;
     if (!same)
         return diag_error(c->L->diags, at, E200, "these records have different fields: %s and %s", val_text(c->L, a), val_text(c->L, b)), NULL;
     return ordered ? b : val_record_of_both(c->L, val_record(c->L, v, a->record.name, a->record.n), b, b);

@@ -2,13 +2,15 @@
  *
  * 1 - sigmoid(200.0) is no difference of two numbers that are rounded, whether or not its operands are known: in a graph it is stabilised
  * (compiler/opt). So a number that an exponential or a logarithm has a part in carries the term that it was computed by, and where the plain
- * result has lost digits (it is a difference of nearly equal numbers) the term is computed once more as a graph of its own. Beside it stands
+ * result has lost digits (it is a difference of nearly equal numbers) the term is computed once more, in two doubles (two.h), and as a graph
+ * of its own where those are too few: 1 - sigmoid(200.0). Beside it stands
  * what the number is with an exponent of 64 bits (wide.h): exp(800) / exp(799) is e. Where a tensor meets a number that its element type
  * does not hold, the term becomes nodes of the tensor's graph, so that log(exp(x) + exp(1000)) is a number there. */
 #include "compiler/interp/interp.h"
 #include "compiler/lower/value/value.h"
 #include "compiler/lower/value/wide.h"
 #include "compiler/opt/stabilise.h"
+#include "compiler/opt/two.h"
 
 #include <math.h>
 
@@ -41,18 +43,6 @@ static bool begins(IrOp op) { return ir_op_info[op].flags & IR_LOSSY; }
 
 /* ---- the term as a graph ---------------------------------------------------------------------------------------- */
 
-/* What a function is of stays unknown to the passes, so that they keep the function. */
-static IrVal *argument(Exact *e, double x)
-{
-    if (!e->apart) return ir_const(&e->b, e->elem, x);
-    for (int i = 0; i < e->memory.n; i++)
-        if (!memcmp(e->memory.v[i], &x, sizeof x)) return e->read.v[i];
-    int slot = ir_slot(e->m, arena_printf(e->scratch, "x%d", e->memory.n), ir_scalar(IR_F64), IR_SLOT_DATA, NULL);
-    array_push(e->scratch, &e->memory, arena_copy(e->scratch, &x, sizeof x));
-    array_push(e->scratch, &e->read, ir_read(&e->b, slot));
-    return e->read.v[slot];
-}
-
 /* Equal terms are one value. */
 static IrVal *node_of(Exact *e, IrOp op, IrVal *a, IrVal *b)
 {
@@ -63,6 +53,29 @@ static IrVal *node_of(Exact *e, IrOp op, IrVal *a, IrVal *b)
     IrVal *v = ir_node(&e->b, op, args, b ? 2 : 1, &none)->result;
     array_push(e->scratch, &e->made, ((Made){op, a, b, v}));
     return v;
+}
+
+/* x = t + a number, t being what was asked for first; false: not to the bit. */
+static bool beside_first(const Exact *e, double x, double *add)
+{
+    double first = *(const double *)e->memory.v[0];
+    *add = x - first;
+    return first + *add == x && x - *add == first && isfinite(*add);
+}
+
+/* What a function is of stays unknown to the passes, so that they keep the function. Of two it is known how far they are apart, as of t + 1
+ * and t: sigmoid(41) - sigmoid(40) is what is left of two that are 1. */
+static IrVal *argument(Exact *e, double x)
+{
+    double add;
+    if (!e->apart) return ir_const(&e->b, e->elem, x);
+    for (int i = 0; i < e->memory.n; i++)
+        if (!memcmp(e->memory.v[i], &x, sizeof x)) return e->read.v[i];
+    if (e->memory.n && beside_first(e, x, &add)) return node_of(e, IR_add, e->read.v[0], ir_const(&e->b, e->elem, add));
+    int slot = ir_slot(e->m, arena_printf(e->scratch, "x%d", e->memory.n), ir_scalar(IR_F64), IR_SLOT_DATA, NULL);
+    array_push(e->scratch, &e->memory, arena_copy(e->scratch, &x, sizeof x));
+    array_push(e->scratch, &e->read, ir_read(&e->b, slot));
+    return e->read.v[slot];
 }
 
 static IrVal *graph_of(Exact *e, const Term *t);
@@ -83,7 +96,7 @@ static IrVal *graph_of(Exact *e, const Term *t)
 }
 
 /* NAN: it could not be. */
-static double computed(const Term *t)
+static double by_graph(const Term *t)
 {
     double  y = NAN;
     Exact   e = {.scratch = arena_new(), .elem = IR_F64, .apart = true};
@@ -97,6 +110,90 @@ static double computed(const Term *t)
     GanStatus s = interp_fn(e.m, f, &(InterpMemory){.slot = e.memory.v}, (void *[]){&y}, NULL, NULL, &err);
     arena_free(e.scratch);
     return s ? NAN : y;
+}
+
+/* ---- the term in two doubles ------------------------------------------------------------------------------------- */
+
+typedef struct Near { Two v; double off; } Near;            /* within off of v */
+
+static const double PLACE = 0x1p-102, NEAR_PLACE = 0x1p-90; /* of a sum or product, of what exp and log give */
+
+static Two share_of(Two a)                                  /* sigmoid */
+{
+    Two e = two_exp(a.h < 0 ? a : two_neg(a)), all = two_add((Two){1, 0}, e);
+    return two_div(a.h < 0 ? e : (Two){1, 0}, all);
+}
+
+static Two softplus_of(Two a)
+{
+    Two rest = two_log1p(two_exp(a.h < 0 ? a : two_neg(a)));
+    return a.h < 0 ? rest : two_add(a, rest);
+}
+
+static bool near_map(IrOp op, Near a, Near *y)
+{
+    enum { MOST_EXPONENT = 700 };
+    double x = a.v.h;
+    if ((op == IR_log || op == IR_sqrt) && !(x > 2 * a.off)) return false;
+    if (op != IR_log && op != IR_sqrt && op != IR_neg && op != IR_abs && !(fabs(x) < MOST_EXPONENT)) return false;
+    switch (op) {
+    case IR_neg: return *y = (Near){two_neg(a.v), a.off}, true;
+    case IR_abs: return *y = (Near){x < 0 ? two_neg(a.v) : a.v, a.off}, true;
+    case IR_exp: y->v = two_exp(a.v); return y->off = y->v.h * (NEAR_PLACE + 2 * a.off), a.off < 0.5;
+    case IR_log: y->v = two_log(a.v); return y->off = NEAR_PLACE * (1 + fabs(y->v.h)) + 2 * a.off / x, true;
+    case IR_sqrt: y->v = two_sqrt(a.v); return y->off = y->v.h * (NEAR_PLACE + a.off / x), true;
+    case IR_sigmoid: y->v = share_of(a.v); return y->off = y->v.h * (PLACE + share_of(two_neg(a.v)).h * (NEAR_PLACE + 2 * a.off)), a.off < 0.5;
+    case IR_softplus: y->v = softplus_of(a.v); return y->off = y->v.h * (NEAR_PLACE + 2 * a.off), a.off < 0.5;
+    case IR_tanh:
+        y->v = two_add((Two){-1, 0}, two_mul((Two){2, 0}, share_of(two_mul((Two){2, 0}, a.v))));
+        return y->off = 4 * PLACE + two_exp((Two){-2 * fabs(x), 0}).h * (4 * NEAR_PLACE + 8 * a.off), a.off < 0.5;
+    default: return false;
+    }
+}
+
+static bool near_binary(IrOp op, Near a, Near b, Near *y)
+{
+    double x = fabs(a.v.h), z = fabs(b.v.h);
+    switch (op) {
+    case IR_add: y->v = two_add(a.v, b.v); return y->off = a.off + b.off + PLACE * fabs(y->v.h), true;
+    case IR_sub: return near_binary(IR_add, a, (Near){two_neg(b.v), b.off}, y);
+    case IR_mul: y->v = two_mul(a.v, b.v); return y->off = x * b.off + z * a.off + a.off * b.off + PLACE * x * z, true;
+    case IR_div:
+        if (!(z > 2 * b.off)) return false;
+        y->v = two_div(a.v, b.v);
+        return y->off = 2 * (a.off + x / z * b.off) / z + PLACE * x / z, true;
+    case IR_pow: {
+        Near l, p;
+        return a.v.h > 0 && near_map(IR_log, a, &l) && near_binary(IR_mul, l, b, &p) && near_map(IR_exp, p, y);
+    }
+    default: return false;
+    }
+}
+
+static bool near_term(const Term *t, Near *y);
+
+static bool near_operand(const Term *of, Wide x, Near *y)
+{
+    *y = (Near){{wide_f64(x), 0}, 0};
+    return of ? near_term(of, y) : isfinite(y->v.h);
+}
+
+static bool near_term(const Term *t, Near *y)
+{
+    Near a, b;
+    if (!t->n || !near_operand(t->of_a, t->a, &a)) return false;
+    bool ok = t->n == 1 ? near_map(t->op, a, y) : near_operand(t->of_b, t->b, &b) && near_binary(t->op, a, b, y);
+    return ok && isfinite(y->v.h) && fabs(y->v.h) < 0x1p900;
+}
+
+/* Which of both: where two doubles have all digits of f64, or what the graph makes is not within them, theirs. NAN: neither could be. */
+static double computed(const Term *t)
+{
+    static const double all = 0x1p-55;
+    Near y;
+    bool known = near_term(t, &y) && fabs(y.v.h) > 0x1p-900;
+    double two = known ? y.v.h + y.v.l : NAN, graph = known && y.off <= all * fabs(two) ? two : by_graph(t);
+    return known && !(fabs(graph - two) <= y.off) ? two : graph;
 }
 
 /* ---- when it is worth it ---------------------------------------------------------------------------------------- */

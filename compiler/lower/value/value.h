@@ -21,7 +21,7 @@ Value *val_slot(Lower *L, int slot);
 Value *val_record(Lower *L, Value **v, const char **name, int n);
 Value *val_record_of(Lower *L, const Value *v, Player *p);                       /* the same, of p: mixed where it is another's */
 Value *val_record_of_both(Lower *L, Value *r, const Value *a, const Value *b);     /* r, which both have made: of two players on one another it is nobody's; one of nobody's leaves the other's owner */
-Value *val_in_form(Lower *L, const Value *form, Value *v);                        /* v with its records' fields in the order of form's; NULL: it has other fields */
+Value *val_in_form(Lower *L, const Value *form, Value *v);                        /* v with its records' fields in the order of form's, whose names may be paths into v's records or v's into form's; NULL: it has other fields */
 Value *val_record_like(Lower *L, const Value *like, Value **v);                  /* the same fields, of the same player */
 int    val_nested(Lower *L, int depth);                     /* notes a value that nests too deeply; depth */
 Value *val_new(Lower *L, ValueKind k);
@@ -46,6 +46,7 @@ const char *tensor_text(Lower *L, const IrType *t, int64_t classes);            
 const char *dims_text(Lower *L, const IrInts *d);           /* "[28, 28]" */
 
 Value *val_part(Lower *L, const Value *v, const char *name);                    /* a field, or what a path into the record begins with; of a list of records, those of all. NULL: there is none */
+Value *val_at_path(Lower *L, const Value *r, const char *path);                  /* a part of a part .. of it; NULL: there is none */
 Value *val_of_paths(Lower *L, Value **v, const char **name, int n);             /* a record of these paths; a tuple where they are 0, 1, .. */
 
 /* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- making */
 
@@ -169,16 +170,39 @@ Value *val_record(Lower *L, Value **items, const char **name, int n)
 /* Fields mostly stand in the order of the form, so that is looked at first. */
 static Value *field_near(const Value *v, const char *name, int i) { return strcmp(v->record.name[i], name) ? val_field(v, name) : v->record.v[i]; }
 
+static int leaves_in(const Value *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->record.n; i++) n += r->record.v[i]->kind == V_RECORD ? leaves_in(r->record.v[i]) : 1;
+    return n;
+}
+
+/* v's leaves in the fields of form, where the names of one are paths into the records of the other: Dense_1.w, and w of a record Dense_1. */
+static Value *in_form_by_paths(Lower *L, const Value *form, Value *v)
+{
+    if (form->kind != V_RECORD || v->kind != V_RECORD || leaves_in(form) != leaves_in(v)) return NULL;
+    Value **f = arena_array(L->a, Value *, form->record.n + 1);
+    for (int i = 0; i < form->record.n; i++) {
+        Value *part = val_at_path(L, v, form->record.name ? form->record.name[i] : strf(L, "%d", i));
+        f[i] = part ? val_in_form(L, form->record.v[i], part) : NULL;
+        if (!f[i]) return NULL;
+    }
+    Value *r = val_record_of_both(L, val_record(L, f, form->record.name, form->record.n), v, v);
+    for (int i = 0; i < v->record.n; i++)
+        if (v->record.v[i]->kind == V_RECORD) r = val_record_of_both(L, r, r, v->record.v[i]);
+    return r;
+}
+
 Value *val_in_form(Lower *L, const Value *form, Value *v)
 {
     if (val_bad(v) || (form->kind != V_RECORD && v->kind != V_RECORD)) return v;
     bool same = form->kind == v->kind && form->record.n == v->record.n && !form->record.name == !v->record.name;
-    if (!same) return NULL;
+    if (!same) return in_form_by_paths(L, form, v);
     Value **f = arena_array(L->a, Value *, v->record.n + 1);
     for (int i = 0; i < v->record.n; i++) {
         Value *field = form->record.name ? field_near(v, form->record.name[i], i) : v->record.v[i];
         f[i] = field ? val_in_form(L, form->record.v[i], field) : NULL;
-        if (!f[i]) return NULL;
+        if (!f[i]) return field ? NULL : in_form_by_paths(L, form, v);
     }
     Value *r = val_record(L, f, form->record.name, v->record.n);
     r->record.of = v->record.of;
@@ -364,6 +388,19 @@ Value *val_part(Lower *L, const Value *r, const char *name)
     part->record.of = r->record.of;
     part->record.mixed = r->record.mixed;
     return part;
+}
+
+Value *val_at_path(Lower *L, const Value *r, const char *path)
+{
+    char *end;
+    long i = strtol(path, &end, 10);
+    bool item = r->kind == V_RECORD && !r->record.name && end > path && !*end && i >= 0 && i < r->record.n;
+    Value *f = item ? r->record.v[i] : val_part(L, r, path);
+    for (const char *dot = strchr(path, '.'); !f && dot; dot = strchr(dot + 1, '.')) {
+        const Value *part = val_at_path(L, r, arena_strn(L->a, path, (size_t)(dot - path)));
+        f = part && part->kind == V_RECORD ? val_at_path(L, part, dot + 1) : NULL;
+    }
+    return f;
 }
 
 Value *map_fields(Ctx *c, Value *v, Value *(*f)(Ctx *c, Value *leaf, void *arg), void *arg)
