@@ -213,7 +213,7 @@ bool kernel_few(KPlan *p, KKernel *k)
     const KMem *out = k->stores.v[0].mem;
     int64_t samples = ir_extent(p->m, k->lane_axis);
     KView v[2];
-    if (samples >= K_LANES || out->tile != k->lane_axis || !kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
+    if (!samples || samples >= K_LANES || out->tile != k->lane_axis || !kernel_view(p, n->arg[0], &v[0]) || !kernel_view(p, n->arg[1], &v[1])) return false;
     if (v[!KERNEL].tile != k->lane_axis || v[KERNEL].tile >= 0) return false;
     KMatrices m = loops_of(n, KERNEL, v, out);
     m.samples = (KLoop){samples, 0, 1, 1};
