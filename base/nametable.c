@@ -91,5 +91,6 @@ void names_put(NameTable *t, const char *name, int value) { entry(t, name)->valu
 int names_get(const NameTable *t, const char *name)
 {
     const NameEntry *e = find(t, name, hash_of(name));
-    return e ? e->value : -1;
+    if (e && e->value >= 0) return e->value;
+    return t->behind ? names_get(t->behind, name) : -1;
 }

@@ -10,6 +10,7 @@ typedef struct NameTable {
     Arena      *arena;                                      /* of the names it makes */
     NameEntry **bucket;
     int         n, n_buckets;
+    const struct NameTable *behind;                         /* numbers are looked for there, too; NULL: none */
 } NameTable;
 
 const char *names_unique(NameTable *t, const char *name);   /* name itself, or name_2, name_3 ...: not given before. Taken from now on */

@@ -20,7 +20,6 @@ NOT_PROMISED = """## What is not promised
 - *CycleGAN on pictures.* Which map is found: each picture's negative with some seeds, another map that comes back with others.
 - *Real NVP by a Wasserstein GAN.* A sliced distance of 0.25 or less beside a likelihood that is worse by more than a nat: 0.4 is. Where slopes below 1 cost nothing (Petzka, Fischer and Lukovnicov
   2018) the distance is 0.04 to 0.07, and the likelihood is worse by 0.3 to 2.8 nats.
-- *Independent critic.* A distance of 0.1 or less between a model of the highest likelihood and data: it is 0.05 in the mean, but spreads as the models do, and 0.2 is promised.
 - *Emoji.* Its pictures must be fetched, so its numbers are not on the board.
 """
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""truth.md of parts: hours of programs need not run in one go. Each part is a page that `gan test SOME PROGRAMS --board PART` has written, with the seeds that truth.md names.
+"""truth.md of parts: hours of programs need not run in one go. Each part is a page that `gan test SOME PROGRAMS --board PART` has written, with the seeds that truth.md names, or with more from the same one on: what spreads is known better by them.
 
 usage: truth.py PART...     puts what the parts say of their programs into truth.md, in place of what it said of them"""
 import os
@@ -17,7 +17,9 @@ def read(path):
 
 
 def seeds(text):
-    return re.search(r"^Gan .*, (seeds? .*)\.$", text, re.M)[1]
+    """The first, and how many."""
+    first, last = re.search(r"^Gan .*, seeds (\d+) to (\d+)", text, re.M).groups()
+    return int(first), int(last) - int(first) + 1
 
 
 def programs(text):
@@ -46,10 +48,12 @@ def main():
     known = programs(page)
     for part in sys.argv[1:]:
         text = read(part)
-        assert seeds(text) == seeds(page), f"{part} is of {seeds(text)}, and truth.md of {seeds(page)}"
+        (first, n), (first_of_page, fewest) = seeds(text), seeds(page)
+        assert first == first_of_page and n >= fewest, f"{part} is of {n} seeds from {first} on, and truth.md of {fewest} from {first_of_page} on"
         known.update(programs(text))
     known = {path: rows for path, rows in known.items() if os.path.exists(os.path.join(ROOT, path))}
     out, folder = page[:page.index("\n## ")], None
+    out = re.sub(r"^(Gan .*, seeds (\d+) to \d+).*", r"\1; where `held` is of more, so many from \2 on.", out, flags=re.M)
     out = re.sub(r"^    gan test .*? --quiet", f"    gan test {' '.join(listed(set(known)))} --quiet", out, flags=re.M)
     for path in sorted(known, key=lambda p: (p.count("/") == 1, p)):
         if os.path.dirname(path) != folder:

@@ -1,7 +1,6 @@
 /* draws.c - see draws.h. */
 #include "compiler/debug/draws.h"
 
-#include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 
 #include <string.h>

@@ -1,7 +1,6 @@
 /* look.c - the values of expressions in the present state, and breakpoints: expressions that are asked for again after each round. */
 #include "compiler/debug/draws.h"
 #include "compiler/debug/inside.h"
-#include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "runtime/state.h"
 

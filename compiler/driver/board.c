@@ -3,7 +3,6 @@
 #include "compiler/driver/board.h"
 #include "compiler/driver/library_doc.h"
 #include "lang/check/promise.h"
-#include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "runtime/file.h"
 #include "runtime/verdict.h"

@@ -1,5 +1,6 @@
 /* cmd_doc.c - `gan doc`: the library's modules and definitions, built-in functions, what those things must be that users write, and
  * the codes of diagnostics. What is said stands elsewhere: in the comments of stdlib/, in docs/contracts.md and docs/language.md, in codes.def. */
+#include "compiler/driver/doc_search.h"
 #include "compiler/driver/library_doc.h"
 #include "compiler/session/session.h"
 #include "compiler/driver/texts.h"
@@ -168,6 +169,13 @@ static bool add_page(Docs *d, const char *name, Text *out)
     return found > 0;
 }
 
+/* Nothing goes by the name: what speaks of it. */
+static bool add_search(const Docs *d, const char *word, Text *out)
+{
+    text_printf(out, "nothing is called %s; these speak of it:\n", word);
+    return doc_search(d->modules.v, d->modules.n, word, out) > 0;
+}
+
 static void add_overview(const Docs *d, Text *out)
 {
     text_add(out, "modules (gan doc MODULE lists what is in one):\n");
@@ -203,8 +211,8 @@ static bool is_file(const char *name)
 static int show(Docs *d, const char *name)
 {
     Text out = text_in(d->a);
-    if (is_file(name) ? !add_file(d, name, &out) : !add_page(d, name, &out))
-        return is_file(name) ? EXIT_WRONG_PROGRAM : say_wrong(&d->o->run, "nothing is called %s: no module, definition, built-in function or code (gan doc lists them)", name);
+    if (is_file(name) ? !add_file(d, name, &out) : !add_page(d, name, &out) && !add_search(d, name, &out))
+        return is_file(name) ? EXIT_WRONG_PROGRAM : say_wrong(&d->o->run, "nothing is called %s, and nothing speaks of it: no module, definition, built-in function, system or code (gan doc lists them)", name);
     fputs(text_str(&out), stdout);
     return EXIT_DONE;
 }

@@ -12,7 +12,7 @@ const char *doc_name(const Ast *n)
     return n->kind == AST_LET && n->let.pattern->kind == AST_NAME ? n->let.pattern->name.name : NULL;
 }
 
-static const char *doc_of(const Ast *n)
+const char *doc_of(const Ast *n)
 {
     const char *doc = n->kind == AST_DEFINE ? n->define.doc : n->kind == AST_LET ? n->let.doc : n->kind == AST_MEMBER ? n->member.doc : NULL;
     return doc ? doc : "";

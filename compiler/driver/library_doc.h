@@ -14,6 +14,9 @@ typedef struct DocModule {
 /* What the definition or let `n` is called, or NULL: it is none that has a page. */
 const char *doc_name(const Ast *n);
 
+/* The comment above it; "": there is none. */
+const char *doc_of(const Ast *n);
+
 /* The first sentence of a comment, on one line. */
 void doc_sentence(const char *doc, Text *out);
 

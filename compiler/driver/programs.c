@@ -1,6 +1,5 @@
 /* programs.c - see programs.h. */
 #include "compiler/driver/programs.h"
-#include "lang/check/walk.h"
 #include "lang/source/diag.h"
 #include "lang/syntax/parse.h"
 

@@ -137,6 +137,17 @@ IrModule *ir_module(Arena *a, IrElem real)
     return m;
 }
 
+IrModule *ir_module_beside(Arena *a, IrElem real, const IrModule *m)
+{
+    IrModule *made = ir_module(a, real);
+    for (int i = 0; i < m->axes.n; i++) array_push(a, &made->axes, m->axes.v[i]);
+    for (int i = 0; i < m->streams.n; i++) array_push(a, &made->streams, m->streams.v[i]);
+    made->axis_at.behind = &m->axis_at;
+    made->axis_last.behind = &m->axis_last;
+    made->stream_at.behind = &m->stream_at;
+    return made;
+}
+
 int ir_find_axis(const IrModule *m, const char *name) { return names_get(&m->axis_at, name); }
 
 /* name, name2, name3 ... */

@@ -202,6 +202,7 @@ typedef struct IrModule {
 } IrModule;
 
 IrModule *ir_module(Arena *a, IrElem real);
+IrModule *ir_module_beside(Arena *a, IrElem real, const IrModule *m);  /* with the axes and streams of m, which outlives it and gets none meanwhile */
 int       ir_find_axis(const IrModule *m, const char *name);           /* -1: none */
 int       ir_axis(IrModule *m, const char *name, int64_t extent);      /* a new axis, always; a taken name gets a number */
 int       ir_slot(IrModule *m, const char *path, IrType type, IrSlotKind kind, const char *player);

@@ -551,6 +551,16 @@ Test(jit, a_product_with_its_epilogue)
     arena_free(a);
 }
 
+static void agrees_on_threads(const char *text, int most)
+{
+    Arena *a = arena_new();
+    char why[1024];
+    IrModule *m = ir_read_text(a, text, strlen(text), why);
+    cr_assert(m, "%s", why);
+    for (int threads = 1; threads <= most; threads++) cr_expect(agrees(m, threads, why), "%d threads: %s", threads, why);
+    arena_free(a);
+}
+
 /* Its matrix fills no cache near a core: products read it once for the panels of a tile, whole and not; and its rows lie a power of two apart. */
 Test(jit, a_matrix_that_is_far)
 {
@@ -558,12 +568,21 @@ Test(jit, a_matrix_that_is_far)
         "axis p = 150\nslot \"w\" param : f32[1030,1024]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[1030]\n%w = read \"w\" : f32[1030,1024]\n"
         "%y = dot %x, %w {contract 0:0} : f32<p>[1024]\n%t = max %y, 0 : f32<p>[1024]\n%u = dot %t, %w {contract 0:1} : f32<p>[1030]\n%s = sum %u {over p} : f32[1030]\n"
         "report \"t\", %t\nreport \"u\", %u\nreport \"s\", %s\n}\n";
-    Arena *a = arena_new();
-    char why[1024];
-    IrModule *m = ir_read_text(a, text, strlen(text), why);
-    cr_assert(m, "%s", why);
-    for (int threads = 1; threads < 4; threads++) cr_expect(agrees(m, threads, why), "%d threads: %s", threads, why);
-    arena_free(a);
+    agrees_on_threads(text, 3);
+}
+
+/* Numbers without samples are cut by 64, and what is left over is the last one's. */
+Test(jit, draws_that_threads_share)
+{
+    agrees_on_threads("fn f {report} {\n%x = normal {stream \"x\"} : f32[5003]\n%y = uniform {stream \"y\"} : f32[67,64]\n%z = normal {stream \"z\"} : f32[4096]\n"
+                      "%k = randint {stream \"k\" n 9} : i32[4161]\nreport \"x\", %x\nreport \"y\", %y\nreport \"z\", %z\nreport \"k\", %k\n}\n", 4);
+}
+
+/* A gradient of five groups of columns and one that is not full, of rows that are no whole tiles. */
+Test(jit, a_gradient_that_threads_share)
+{
+    agrees_on_threads("axis p = 1100\nslot \"w\" param : f32[290,290]\nfn f {init} {\n%x = normal {stream \"x\"} : f32<p>[290]\n%y = normal {stream \"y\"} : f32<p>[290]\n"
+                      "%w = read \"w\" : f32[290,290]\n%g = dot %x, %y {over p} : f32[290,290]\n%n = sub %w, %g : f32[290,290]\ncommit \"w\", %n\n}\n", 3);
 }
 
 /* ---- training: a GAN of two perceptrons with Adam --------------------------------------------------------------- */

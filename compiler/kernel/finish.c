@@ -317,6 +317,19 @@ static void rows_of_lines(KPlan *p)
     }
 }
 
+bool kernel_draws_row(const KKernel *k)
+{
+    bool row = k->lane_axis < 0 && k->nodes.v[0]->result[0].type.axes.n == 0;
+    for (int i = 0; i < k->stores.n; i++) row &= k->stores.v[i].mem->dense && k->stores.v[i].mem->tile < 0;
+    return row;
+}
+
+static void cut_draws(KPlan *p, KKernel *k, int64_t all)
+{
+    k->units = (all + K_DRAWS - 1) / K_DRAWS;
+    k->split = plan_did(p, PLAN_split, all >= 4096 && kernel_draws_row(k));
+}
+
 static void finish_kernels(KPlan *p)
 {
     for (int i = 0; i < p->kernels.n; i++) {
@@ -345,14 +358,11 @@ static void finish_kernels(KPlan *p)
         plan_did(p, PLAN_cap, kernel_is_long(k));
         k->flat = plan_did(p, PLAN_flat, k->flat);
         if (k->lane_axis >= 0) continue;
-        if (k->kind == K_WHOLE) {
-            k->units = (k->space.comp[0].extent + K_UNIT_ROWS - 1) / K_UNIT_ROWS;
-            k->split = plan_did(p, PLAN_split, k->units >= 2);
-            continue;
-        }
+        if (k->kind == K_WHOLE) { kernel_cut_whole(p, k); continue; }
         if (k->kind == K_MATRICES) { k->split = plan_did(p, PLAN_split, k->units >= 2); continue; }
         int64_t all = 1;
         for (int c = 0; c < k->space.n; c++) all *= k->space.comp[c].extent;
+        if (k->kind == K_RANDOM) { cut_draws(p, k, all); continue; }
         int64_t last = k->space.n ? k->space.comp[k->space.n - 1].extent : 1;
         k->units = k->flat ? (all + K_LANES - 1) / K_LANES : last ? all / last : 0;
         bool rows = k->kind == K_CONTRACT || k->kind == K_REDUCE || k->kind == K_CUMSUM || k->kind == K_SORT ||

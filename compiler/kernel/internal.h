@@ -41,6 +41,7 @@ void    kernel_finish(KPlan *p);                            /* finish.c: memory,
 bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns a K_CONTRACT into a K_MATRICES, if that is what it is */
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
 void    kernel_whole(KPlan *p, KBlock *b);                  /* whole.c: gradients tile by tile, with the rows that read them */
+void    kernel_cut_whole(KPlan *p, KKernel *k);
 void    kernel_epilogues(KPlan *p, KBlock *b);              /* epilogue.c: rows behind register tiles */
 void    kernel_ahead(KPlan *p);                             /* ahead.c: what products ask for while they multiply */
 void    kernel_waits(KPlan *p);                             /* wait.c: where threads wait for one another */

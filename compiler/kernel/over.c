@@ -251,7 +251,8 @@ void place_tile_row(Planner *b, IrNode *n)
     KAccum *a = accum_new(b, n, t);
     a->partial = partial_new(b, a, 1, K_FRAME);
     if (kind == K_OUTER) pad_columns(b, a, k->side = columns_side(n));
-    if (kind == K_INNER) a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
+    bool lanes = kind == K_INNER && a->shards.size > K_TILE;    /* of one tile they stay in registers */
+    if (lanes) a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
     shard_partial(b, a);
     array_push(b->p->arena, &k->nodes, own);
     array_push(b->p->arena, &k->sinks, a);
@@ -268,7 +269,7 @@ void place_tile_row(Planner *b, IrNode *n)
             need_full(b, v);
         }
     }
-    if (kind == K_INNER) add_finish(b, step, a, t);
+    if (lanes) add_finish(b, step, a, t);
     place_combine(b, n, a, level);
 }
 

@@ -93,7 +93,7 @@ typedef struct { IrVal *val; KMem *mem; } KStore;
 typedef struct KAccum {                                     /* of a reduction over samples */
     IrNode *node;
     IrElem  elem;                                           /* f64 when the result is one real number */
-    KMem   *lanes;                                          /* SCRATCH [result][16]; NULL for chains, which add in place */
+    KMem   *lanes;                                          /* SCRATCH [result][16]; NULL for chains, which add in place, and where a shard is one tile of INNER */
     KMem   *partial;                                        /* FRAME [shard][result] */
     int64_t shard_stride;                                   /* elements */
     int64_t pad;                                            /* chains: the last free dims of b, rounded up to 16 */
@@ -104,6 +104,7 @@ typedef struct KLoop { int64_t extent, lane, row, out; } KLoop;     /* strides i
 typedef struct KLoops { int n; KLoop v[K_MAX_COMP + IR_MAX_RANK]; } KLoops;
 
 enum { K_CHUNK = 64, K_ROW_UNIT = 96, K_UNIT_ROWS = 12 };  /* of a chain in a panel; rows of a unit where rows are split; of WHOLE, PACK */
+enum { K_DRAWS = 4 * K_LANES };                             /* RANDOM: of a row of numbers, those made at once, which are a unit */
 
 /* A product without axes, or a convolution of one image: one side's last free dims are the lanes of a tile, the other's last are its rows. The lanes' side is read as it
  * lies, or in panels of 16 lanes, [k][16], that are made first in KKernel.mem; or there are no vectors, only several chains at once. */
@@ -142,6 +143,7 @@ typedef struct KKernel {
     KMatrices *matrices;
     struct KKernel *epilogue;                               /* DOT, WHOLE: the MAP kernel, merged into this one, that runs behind its tiles; or NULL */
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
+    int64_t near;                                           /* WHOLE: blocks of 16 columns that all rows meet before the next; a unit is some rows of these */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
     ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
     ARRAY(KAhead) ahead;                                    /* DOT: what the kernels behind it touch first; it asks for it meanwhile (ahead.c) */
@@ -254,6 +256,7 @@ bool        plan_did(KPlan *p, PlanDecision d, bool applies);       /* ... and h
 KPlan *kernel_plan(Arena *arena, const IrModule *m, const IrFn *f, PlanOptions options, KValues *values, char why[512]);
 
 IrVal  *kernel_resolve(const KPlan *p, const IrVal *v);     /* through aliases */
+bool    kernel_draws_row(const KKernel *k);                 /* RANDOM: numbers without samples, wherever they go one behind the other */
 KValue *kernel_value(const KPlan *p, const IrVal *v);       /* of the resolved value */
 bool    kernel_inline(const IrNode *n);                     /* a row that only moves indices */
 bool    kernel_remade(const KPlan *p, const IrVal *v);      /* Do its readers make it again? */

@@ -123,6 +123,23 @@ static void take(KPlan *p, const Candidate *c)
     map->merged = k;
 }
 
+/* About equally many blocks at a time: what their samples give stays in a cache of the core. The last one has its own code if it is not full. */
+void kernel_cut_whole(KPlan *p, KKernel *k)
+{
+    enum { NEAR = 1 << 16, LEAST = 4 };                     /* numbers */
+    const IrNode *n = k->nodes.v[0];
+    const IrType *t = &n->result[0].type;
+    int64_t samples = ir_extent(p->m, n->attr->pair_over[0].id[0]), blocks = (t->dim[1] + K_LANES - 1) / K_LANES;
+    int64_t most = NEAR / (samples * (n->n_args / 2) * K_LANES), full = t->dim[1] / K_LANES;
+    if (most < LEAST) most = LEAST;
+    int64_t groups = (blocks + most - 1) / most;
+    if (groups == 1 && blocks >= 2 * LEAST) groups = 2;
+    k->near = (blocks + groups - 1) / groups;
+    groups = (full + k->near - 1) / k->near + (full < blocks);
+    k->units = groups * ((t->dim[0] + K_UNIT_ROWS - 1) / K_UNIT_ROWS);
+    k->split = plan_did(p, PLAN_split, k->units >= 2);
+}
+
 void kernel_whole(KPlan *p, KBlock *b)
 {
     Candidates c = {0};

@@ -35,6 +35,11 @@ typedef struct Face     Face;
 typedef struct Term     Term;
 typedef struct Told     Told;
 
+typedef struct Held {                                       /* a condition on functions that was seen to hold (require.c): where, and of what */
+    Span   at;
+    Value *v[4];
+} Held;
+
 typedef struct SingleDraw {
     const Ast    *s;                                        /* the statement that draws, or a let */
     const IrNode *draw;
@@ -227,6 +232,10 @@ typedef struct AheadMove { const Player *owner; Span at; } AheadMove;
  * rounds there (times, count: as of a Pending). body: where it waits. */
 typedef struct LoopAssign { int slot; IrVal *v, *picked; const Ast *assign; int application; int64_t times; IrVal *count; const IrBlock *body; } LoopAssign;
 
+/* The stream of one draw of data. The rounds of a loop are numbered along it, whether it runs or is unrolled: they go through epochs together. */
+typedef struct Shuffle { const char *path; int stream; } Shuffle;
+typedef struct ShuffleMark { int n, next; } ShuffleMark;
+
 /* A condition that must hold while the program runs (watch.c): bad is where it does not. inside: of the body of a loop that is being built. */
 typedef struct Watched { const IrVal *cond; IrVal *bad; const char *what; IrSpan at; bool inside; } Watched;
 
@@ -240,7 +249,9 @@ struct Fn {                                                 /* a graph: the sche
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
     ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
     ARRAY(const char *) streams;                            /* names of draws, each once */
-    ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans: index of the iteration and how many */
+    ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans, also unrolled: index of the iteration and how many */
+    ARRAY(Shuffle) shuffles;                                /* of data, in the order in which they are drawn from */
+    int        shuffles_next;                               /* behind the last that the place at hand takes: less than all in a round whose streams an earlier one has made */
     ARRAY(Carried) carried;                                 /* by the scans whose bodies are being built, from without */
     ARRAY(CarriedAsk) carried_asks;
     ARRAY(CarriedSlope) carried_slopes;
@@ -425,6 +436,7 @@ struct Lower {
     ARRAY(Part *) line_parts;                               /* of lines, the same index */
     ARRAY(Pending *) pendings;
     ARRAY(struct { const Ast *at; const Player *owner; bool committed; }) assigned;        /* := to states of nobody, and of players that their block holds */
+    ARRAY(Held) held;                                       /* of the whole program */
     ARRAY(Scope *) begun;                                   /* by slot: what the names in its first value meant where it was made; NULL: it has none of its own */
     ARRAY(const Player *) slot_listed;                      /* by slot: the last player whose params it became one of */
     ARRAY(Player *) slot_owners;                            /* by slot: the player whose parameter, state or count it is; NULL: nobody's */

@@ -30,26 +30,16 @@ static void draw_elements(Nest *n, const Draw *d, LoopIndex sample, LoopIndex fi
     }
 }
 
-/* Is what is drawn a row of numbers without samples, wherever it goes? */
-static bool is_row(const Nest *n)
-{
-    const KKernel *k = n->k;
-    bool row = k->lane_axis < 0 && k->nodes.v[0]->result[0].type.axes.n == 0;
-    for (int i = 0; i < k->stores.n; i++) row &= k->stores.v[i].mem->dense && k->stores.v[i].mem->tile < 0;
-    return row;
-}
-
-enum { SIDE_BY_SIDE = 4 * K_LANES };
-
-/* Elements of a row, in order: 16 blocks at once, one a lane. How many were made. */
+/* Elements of a row, in order: 16 blocks at once, one a lane. How many are made so, by all who have a part of it. */
 static int64_t draw_lanes(Nest *n, const Draw *d, int64_t size)
 {
     const IrType *t = &d->node->result[0].type;
-    int64_t turns = size / SIDE_BY_SIDE;
-    if (!turns || !is_row(n)) return 0;
+    int64_t turns = size / K_DRAWS;
+    if (!turns || !kernel_draws_row(n->k)) return 0;
     LoopReg *out[4];
-    LoopIns *l = nest_par(n, turns);
-    LoopIndex lane = loop_of(loop_dim(&n->b, LOOP_L)), first = loop_plus(&n->b, loop_times(nest_counter(l), SIDE_BY_SIDE), loop_times(lane, 4));
+    LoopReg *to = n->k->split ? nest_min(n, n->hi, loop_int(&n->b, IR_I64, turns)) : NULL;
+    LoopIns *l = to ? nest_par_from(n, loop_of(n->lo), loop_of(to), 1) : nest_par(n, turns);
+    LoopIndex lane = loop_of(loop_dim(&n->b, LOOP_L)), first = loop_plus(&n->b, loop_times(nest_counter(l), K_DRAWS), loop_times(lane, 4));
     loop_draw(&n->b, d->node->op, t->elem, d->node->attr->n, 4, d->key, loop_index(&n->b, &first), d->tick, d->iteration, out);
     n->is_flat = true;
     for (int i = 0; i < 4; i++) {
@@ -58,7 +48,7 @@ static int64_t draw_lanes(Nest *n, const Draw *d, int64_t size)
     }
     n->is_flat = false;
     nest_end(n, l);
-    return turns * SIDE_BY_SIDE;
+    return turns * K_DRAWS;
 }
 
 /* Ten rounds are a chain of dependent products: two in step wait less, four no less. */
@@ -79,11 +69,14 @@ static void draw_sample(Nest *n, Draw *d)
     d->unit = t->axes.n == 0 || size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
     int rest = (int)(size % d->unit);
     int64_t made = draw_lanes(n, d, size);
+    if (made == size) return;
+    LoopIns *last = n->k->split ? loop_when(&n->b, loop_compare(&n->b, IR_GE, n->hi, loop_int(&n->b, IR_I64, n->k->units))) : NULL;
     NestRows r = nest_rows(n, turns_in_step(n, t->elem, size / d->unit), loop_at(made / d->unit), loop_at(size / d->unit), false);
     draw_elements(n, d, sample, loop_times(r.row, d->unit));
     nest_end_rows(n, &r);
     d->unit = 1;                                            /* the last elements of a value without axes */
     for (int i = 0; i < rest; i++) draw_elements(n, d, sample, loop_at(size - rest + i));
+    if (last) loop_close(&n->b, last);
 }
 
 static void draw_axes(Nest *n, Draw *d, int i)

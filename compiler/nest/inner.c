@@ -16,7 +16,8 @@ typedef struct InnerCode {
     InnerPair *pair;
     int64_t    extent[K_MAX_COMP], out[K_MAX_COMP];
     int        last[2];                                     /* the component of either side's last free dim, -1: it has none */
-    int        lanes;
+    int        to;                                          /* what it adds to: 16 lanes a result */
+    bool       ends;                                        /* a shard is one tile: it begins with +0, and its numbers go to the partial result */
     LoopReg   *valid;
 } InnerCode;
 
@@ -66,10 +67,10 @@ static void inner_tile(Nest *n, const void *code, Offsets o, int rows)
     LoopIns *few = loop_block(&n->b, t->count), *many = loop_block(&n->b, rows);
     const struct { int comp; LoopIndex at; } cell[2] = {{t->few, loop_plus(&n->b, t->from, tile_row_index(n, few))},
                                                         {t->many, loop_plus(&n->b, o.off[0], tile_row_index(n, many))}};
-    LoopIndex out = tile_plus_lanes(n, t->out);
+    LoopIndex out = c->ends ? t->out : tile_plus_lanes(n, t->out);
     for (int k = 0; k < 2; k++)
         if (cell[k].comp >= 0) out = tile_stepped(n, out, cell[k].at, c->out[cell[k].comp]);
-    LoopReg *acc = loop_load(&n->b, c->lanes, &out, 64);
+    LoopReg *acc = c->ends ? loop_over(&n->b, loop_zero(&n->b, c->elem), 1u << LOOP_L | 1u << few->n | 1u << many->n) : loop_load(&n->b, c->to, &out, 64);
     for (int i = 0; i < c->pairs; i++) {
         InnerAt at = t->off[i];
         for (int k = 0; k < 2; k++)
@@ -77,7 +78,8 @@ static void inner_tile(Nest *n, const void *code, Offsets o, int rows)
                 if (cell[k].comp >= 0) at.side[s] = tile_stepped(n, at.side[s], cell[k].at, c->pair[i].stride[s][cell[k].comp]);
         acc = inner_pair(n, c, &c->pair[i], at.side, acc, ir_extent(n->m, n->k->lane_axis));
     }
-    loop_store(&n->b, c->lanes, &out, acc, 64);
+    if (c->ends) loop_store(&n->b, c->to, &out, loop_lanes16(&n->b, acc), (unsigned)ir_elem_bytes(c->elem));
+    else loop_store(&n->b, c->to, &out, acc, 64);
     loop_close(&n->b, many);
     loop_close(&n->b, few);
 }
@@ -148,17 +150,20 @@ void nest_inner(Nest *n)
     c.pair = arena_array(n->arena, InnerPair, c.pairs);
     tile_at_first_panel(n);
     c.valid = loop_arg(&n->b, 1);
-    c.lanes = nest_base(n, acc->lanes);
+    Memory shard = acc->lanes ? (Memory){nest_base(n, acc->lanes), loop_at(0)} : tile_partial(n, acc, 3);
+    const KMem *of = acc->lanes ? acc->lanes : acc->partial;
+    c.to = shard.buffer;
+    c.ends = !acc->lanes;
     for (int j = 0; j < to->axes.n; j++) {
         c.extent[j] = ir_extent(n->m, to->axes.id[j]);
-        c.out[j] = acc->lanes->axis[j];
+        c.out[j] = of->axis[j];
     }
     for (int j = 0; j < to->rank; j++) {
         c.extent[to->axes.n + j] = to->dim[j];
-        c.out[to->axes.n + j] = acc->lanes->dim[j];
+        c.out[to->axes.n + j] = of->dim[j];
     }
     for (int i = 0; i < c.pairs; i++) inner_operands(n, node, i, &c.pair[i]);
-    inner_outer(n, &c, 0, arena_array(n->arena, InnerAt, c.pairs), loop_at(0));
+    inner_outer(n, &c, 0, arena_array(n->arena, InnerAt, c.pairs), shard.from);
 }
 
 /* ---- FINISH: lanes to numbers at the end of a shard ------------------------------------------------------------- */

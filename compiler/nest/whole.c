@@ -1,10 +1,10 @@
 /* whole.c - a product over samples, tile by tile of its result: all shards' chains, their tree, and the rows that read it.
  *
- * In:  what compiler/kernel/whole.c chose.   Out: a nest over units of UNIT rows, on all columns.
+ * In:  what compiler/kernel/whole.c chose.   Out: a nest over units: UNIT rows of the columns that are near at once, and so down all rows before the next columns.
  * A tile is rows by 16 columns. A chain runs over a shard's samples as OUTER's does, in registers; what the shards gave stays in a local until
  * the rows of the tile are taken one by one: the tree, then the MAP kernel's rows. That is while the chains of the next tile run, some with each panel of theirs:
  * roots and divisions take long, and leave what multiplies and adds idle. Rows that write many values follow their own chains, as what they want would not stay near.
- * So many rows are walked for each block of columns that their operand stays in the cache near the core. Start at nest_whole(). */
+ * All rows are walked for as many blocks of columns as stay in the cache near the core. Start at nest_whole(). */
 #include "compiler/nest/nest.h"
 
 typedef struct Pair {
@@ -23,6 +23,7 @@ typedef struct Code {
 
 static LoopIndex plus(Nest *n, LoopIndex x, LoopIndex y) { return loop_plus(&n->b, x, y); }
 static LoopReg *reg_of(Nest *n, LoopIndex x) { return loop_index(&n->b, &x); }
+static int64_t units_of(const Code *c) { return (c->rows + K_UNIT_ROWS - 1) / K_UNIT_ROWS; }    /* of the rows */
 static LoopIndex least(Nest *n, LoopIndex x, LoopReg *most) { return loop_of(nest_min(n, reg_of(n, x), most)); }
 static LoopReg *whole_number(Nest *n, int64_t x) { return loop_int(&n->b, IR_I64, x); }
 
@@ -212,18 +213,38 @@ static void blocks_of(Nest *n, const Code *c, LoopIndex first, LoopIndex last, L
     (c->wait ? blocks_in_turn : blocks_at_once)(n, c, first, last, from, to, height, columns);
 }
 
-/* Rows first..last on all columns, so many at a time that what is read for them stays in a cache of the core. */
-static void all_columns(Nest *n, const Code *c, LoopIndex first, LoopIndex last, int height)
+/* Rows first..last of the group's columns. The last group may be one that is not full. */
+static void columns_of(Nest *n, const Code *c, LoopIndex group, LoopIndex first, LoopIndex last, int height)
 {
     int64_t blocks = c->columns / K_LANES, rest = c->columns % K_LANES;
-    LoopIndex end = loop_of(loop_word(&n->b, blocks));
+    LoopReg *full = whole_number(n, (blocks + c->group - 1) / c->group);
     if (blocks) {
-        LoopIns *l = nest_par_from(n, loop_at(0), end, c->group);
-        LoopIndex from = nest_counter(l);
-        blocks_of(n, c, first, last, from, least(n, plus(n, from, loop_at(c->group)), reg_of(n, end)), height, K_LANES);
-        nest_end(n, l);
+        LoopIns *is = rest ? loop_when(&n->b, loop_compare(&n->b, IR_LT, reg_of(n, group), full)) : NULL;
+        LoopIndex from = loop_times(group, c->group), to = least(n, plus(n, from, loop_at(c->group)), loop_word(&n->b, blocks));
+        blocks_of(n, c, first, last, from, to, height, K_LANES);
+        if (is) loop_close(&n->b, is);
     }
-    if (rest) blocks_of(n, c, first, last, end, plus(n, end, loop_at(1)), height, rest);
+    if (rest) {
+        LoopIns *is = blocks ? loop_when(&n->b, loop_compare(&n->b, IR_GE, reg_of(n, group), full)) : NULL;
+        LoopIndex from = loop_of(loop_word(&n->b, blocks));
+        blocks_of(n, c, first, last, from, plus(n, from, loop_at(1)), height, rest);
+        if (is) loop_close(&n->b, is);
+    }
+}
+
+/* Units from..to of one group's rows. */
+static void rows_from(Nest *n, const Code *c, LoopIndex group, LoopReg *from, LoopReg *to)
+{
+    int64_t whole = c->rows / c->height * c->height, rest = c->rows % c->height;
+    if (whole) {
+        LoopReg *all = loop_word(&n->b, whole);
+        columns_of(n, c, group, loop_times(loop_of(from), K_UNIT_ROWS), least(n, loop_times(loop_of(to), K_UNIT_ROWS), all), c->height);
+    }
+    if (rest) {
+        LoopIns *last = loop_when(&n->b, loop_compare(&n->b, IR_GE, to, whole_number(n, units_of(c))));
+        columns_of(n, c, group, loop_of(loop_word(&n->b, whole)), loop_of(loop_word(&n->b, c->rows)), (int)rest);
+        loop_close(&n->b, last);
+    }
 }
 
 /* ---- the kernel -------------------------------------------------------------------------------------------------- */
@@ -245,16 +266,6 @@ static int height_of(const Nest *n, IrElem t)
     return height;
 }
 
-/* About equally many in each. */
-static int64_t group_of(const Code *c)
-{
-    enum { NEAR = 1 << 16, LEAST = 4 };                     /* numbers */
-    int64_t blocks = (c->columns + K_LANES - 1) / K_LANES, most = NEAR / (c->samples * c->pairs * K_LANES);
-    if (most < LEAST) most = LEAST;
-    int64_t groups = (blocks + most - 1) / most;
-    return (blocks + groups - 1) / groups;
-}
-
 enum { MOST_STORES = 4 };                                    /* of rows that wait */
 
 void nest_whole(Nest *n)
@@ -266,19 +277,14 @@ void nest_whole(Nest *n)
               .shard = shards.size, .pairs = node->n_args / 2, .height = height_of(n, t->elem)};
     c.pair = arena_array(n->arena, Pair, c.pairs);
     for (int i = 0; i < c.pairs; i++) c.pair[i] = pair_of(n, i);
-    c.group = group_of(&c);
+    c.group = n->k->near;
     c.wait = n->k->epilogue->stores.n <= MOST_STORES;
     c.local = loop_local(&n->b, c.elem, (c.wait ? 2 : 1) * c.shards * c.height * K_LANES);
-    int64_t whole = c.rows / c.height * c.height, rest = c.rows % c.height;
-    if (whole) {
-        LoopReg *all = loop_word(&n->b, whole);
-        LoopIndex to = least(n, loop_times(loop_of(n->hi), K_UNIT_ROWS), all);
-        all_columns(n, &c, loop_times(loop_of(n->lo), K_UNIT_ROWS), to, c.height);
-    }
-    if (rest) {
-        LoopIns *last = loop_when(&n->b, loop_compare(&n->b, IR_GE, n->hi, loop_word(&n->b, n->k->units)));
-        LoopIndex from = loop_of(loop_word(&n->b, whole)), to = loop_of(loop_word(&n->b, c.rows));
-        all_columns(n, &c, from, to, (int)rest);
-        loop_close(&n->b, last);
-    }
+    int64_t units = units_of(&c);
+    LoopIndex lo = loop_of(n->lo), hi = loop_of(n->hi);
+    LoopIns *groups = nest_par_from(n, nest_quot(n, lo, units), nest_quot(n, plus(n, hi, loop_at(units - 1)), units), 1);
+    LoopIndex before = loop_times(nest_counter(groups), -units);
+    LoopReg *from = loop_binary(&n->b, IR_max, reg_of(n, plus(n, lo, before)), whole_number(n, 0));
+    rows_from(n, &c, nest_counter(groups), from, reg_of(n, least(n, plus(n, hi, before), whole_number(n, units))));
+    nest_end(n, groups);
 }

@@ -294,6 +294,16 @@ static bool is_off(Walk *w, IrVal *v)
     return i && i->size <= TREE_NODES && !is_product_of_closed(w, v) && places_off(w, v) > MOST_OFF;
 }
 
+/* What is in its leaves was asked for in f64 or not: so that is not done before it is known. */
+static bool is_better_wide(Walk *w, Reader *r, IrBuilder *b, Form *f)
+{
+    bool cancels;
+    r->as_written = true;
+    IrVal *made = write_form(w, r, b, r->root->type.elem, f, &cancels);
+    r->as_written = false;
+    return made && (cancels || is_off(w, made));
+}
+
 /* Sums whose terms may cancel need f64: of functions of T alone (what else is in it has been rounded already), or of functions that are computed so in turn. */
 static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
 {
@@ -301,10 +311,9 @@ static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
     IrElem own = r->root->type.elem;
     bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_functions = tree_is_of_direction(r, f) || tree_has_opaque(r, f);
     if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
-    IrVal *made = write_form(w, r, b, own, f, &cancels);
-    if (!made || own == IR_F64 || !of_functions || (!cancels && !is_off(w, made))) return made;
-    IrVal *in_f64 = write_form(w, r, b, IR_F64, f, &cancels);
-    return in_f64 ? in_f64 : made;
+    bool better = own != IR_F64 && of_functions && is_better_wide(w, r, b, f);
+    IrVal *in_f64 = better ? write_form(w, r, b, IR_F64, f, &cancels) : NULL;
+    return in_f64 ? in_f64 : write_form(w, r, b, own, f, &cancels);
 }
 
 /* The tree below v through the form; NULL: nothing gained, or not held. Nodes of a failed try are left for dce. */

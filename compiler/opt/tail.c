@@ -74,20 +74,20 @@ Two two_log(Two a)
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
-static Tail *empty(Arena *arena)
+static Tail *empty(const TailSpace *space)
 {
-    Tail *t = arena_new_of(arena, Tail);
+    Tail *t = arena_new_of(space->arena, Tail);
     t->whole = true;
-    t->arena = arena;
+    t->space = space;
     return t;
 }
 
-Tail *tail_copy(Arena *arena, const Tail *a)
+Tail *tail_copy(const TailSpace *space, const Tail *a)
 {
-    Tail *t = arena_copy(arena, a, sizeof *a);
-    t->arena = arena;
+    Tail *t = arena_copy(space->arena, a, sizeof *a);
+    t->space = space;
     t->room = a->n;
-    t->t = arena_copy(arena, a->t, (size_t)a->n * sizeof *a->t);
+    t->t = arena_copy(space->arena, a->t, (size_t)a->n * sizeof *a->t);
     return t;
 }
 
@@ -108,7 +108,7 @@ static void make_room(Tail *t)
     enum { FIRST_ROOM = 6 };
     if (t->n < t->room) return;
     int room = t->room ? 2 * t->room : FIRST_ROOM;
-    TailTerm *more = arena_array(t->arena, TailTerm, room);
+    TailTerm *more = arena_array(t->space->arena, TailTerm, room);
     if (t->n) memcpy(more, t->t, (size_t)t->n * sizeof *more);
     t->t = more;
     t->room = room;
@@ -123,7 +123,7 @@ static void put_at(Tail *t, const TailTerm *x, int at)
         t->t[at].u += x->u;
         return;
     }
-    if (t->n == TAIL_TERMS) know(t, t->t[t->n - 1].e);
+    if (t->n == t->space->terms) know(t, t->t[t->n - 1].e);
     if (is_beyond(t, x->e)) return;
     make_room(t);
     for (int i = t->n++; i > at; i--) t->t[i] = t->t[i - 1];
@@ -175,31 +175,31 @@ const TailTerm *tail_first(const Tail *a)
     return NULL;
 }
 
-Tail *tail_number(Arena *arena, Two c)
+Tail *tail_number(const TailSpace *space, Two c)
 {
-    Tail *t = empty(arena);
+    Tail *t = empty(space);
     if (c.h != 0) put(t, term(0, 0, c));
     return isfinite(c.h) ? t : NULL;
 }
 
-Tail *tail_f64(Arena *arena, double c)
+Tail *tail_f64(const TailSpace *space, double c)
 {
-    Tail *t = tail_number(arena, (Two){c, 0});
+    Tail *t = tail_number(space, (Two){c, 0});
     for (int i = 0; t && i < t->n; i++) t->t[i].u = open_places * fabs(c);
     return t;
 }
 
-Tail *tail_t(Arena *arena, Q c, Two add)
+Tail *tail_t(const TailSpace *space, Q c, Two add)
 {
-    Tail *t = tail_number(arena, add);
+    Tail *t = tail_number(space, add);
     if (t) put(t, term(0, 1, two_of(c)));
     return t;
 }
 
-Tail *tail_scale(Arena *arena, const Tail *a, double c)
+Tail *tail_scale(const TailSpace *space, const Tail *a, double c)
 {
     if (!a) return NULL;
-    Tail *t = tail_copy(arena, a);
+    Tail *t = tail_copy(space, a);
     for (int i = 0; i < t->n; i++) {
         t->t[i].a = (Two){c * t->t[i].a.h, c * t->t[i].a.l};
         t->t[i].m *= fabs(c);
@@ -208,10 +208,10 @@ Tail *tail_scale(Arena *arena, const Tail *a, double c)
     return t;
 }
 
-Tail *tail_add(Arena *arena, const Tail *a, const Tail *b)
+Tail *tail_add(const TailSpace *space, const Tail *a, const Tail *b)
 {
     if (!a || !b) return NULL;
-    Tail *t = tail_copy(arena, a);
+    Tail *t = tail_copy(space, a);
     if (!b->whole) know(t, b->known);
     for (int i = 0, at = 0; i < b->n && !is_beyond(t, b->t[i].e); i++) put_behind(t, b->t[i], &at);
     return settled(t);
@@ -231,10 +231,10 @@ static TailTerm times_term(const TailTerm *a, const TailTerm *b)
 }
 
 /* Up to *limit; NULL: as far as is known. */
-static Tail *product(Arena *arena, const Tail *a, const Tail *b, const int64_t *limit)
+static Tail *product(const TailSpace *space, const Tail *a, const Tail *b, const int64_t *limit)
 {
     if (!a || !b) return NULL;
-    Tail *t = empty(arena);
+    Tail *t = empty(space);
     know_product(t, a, b);
     know_product(t, b, a);
     if (limit) know(t, *limit);
@@ -244,12 +244,12 @@ static Tail *product(Arena *arena, const Tail *a, const Tail *b, const int64_t *
     return t->n && labs(t->t[0].e) > MOST_E ? NULL : settled(t);
 }
 
-Tail *tail_mul(Arena *arena, const Tail *a, const Tail *b) { return product(arena, a, b, NULL); }
+Tail *tail_mul(const TailSpace *space, const Tail *a, const Tail *b) { return product(space, a, b, NULL); }
 
 /* Of x = c E^e T^j (1 + rest): the rest, which vanishes as E does, and beside it what was lost of x. NULL: it does not vanish. */
-static Tail *beside(Arena *arena, const Tail *x, const TailTerm *first, Tail *noise)
+static Tail *beside(const TailSpace *space, const Tail *x, const TailTerm *first, Tail *noise)
 {
-    Tail *r = empty(arena);
+    Tail *r = empty(space);
     if (!x->whole) know(r, x->known - first->e);
     for (int i = 0; i < x->n; i++) {
         double a = fabs(first->a.h);
@@ -265,7 +265,7 @@ static Tail *beside(Arena *arena, const Tail *x, const TailTerm *first, Tail *no
 }
 
 /* Adds the sum of c[k] x^k over k > 0, of what vanishes; next gives c[k + 1] from c[k]. */
-static bool add_powers(Arena *arena, Tail *to, const Tail *x, Two c, Two (*next)(Two c, int k, Two of), Two of)
+static bool add_powers(const TailSpace *space, Tail *to, const Tail *x, Two c, Two (*next)(Two c, int k, Two of), Two of)
 {
     const Tail *power = x;
     if (!x->whole) know(to, x->known);
@@ -277,9 +277,9 @@ static bool add_powers(Arena *arena, Tail *to, const Tail *x, Two c, Two (*next)
         }
         c = next(c, k, of);
         if (c.h == 0) return true;
-        int64_t limit = to->n == TAIL_TERMS ? to->t[to->n - 1].e + 1 : to->known;
-        power = product(arena, power, x, to->n == TAIL_TERMS || !to->whole ? &limit : NULL);
-        if (power && !power->whole && to->n < TAIL_TERMS) know(to, power->known);
+        int64_t limit = to->n == space->terms ? to->t[to->n - 1].e + 1 : to->known;
+        power = product(space, power, x, to->n == space->terms || !to->whole ? &limit : NULL);
+        if (power && !power->whole && to->n < space->terms) know(to, power->known);
     }
     return power != NULL;
 }
@@ -299,10 +299,10 @@ static Two next_of_pow(Two c, int k, Two of)
     return two_div(two_mul(c, two_add(of, (Two){-k, 0})), (Two){k + 1, 0});
 }
 
-static Tail *whole_power(Arena *arena, const Tail *a, int64_t k)
+static Tail *whole_power(const TailSpace *space, const Tail *a, int64_t k)
 {
-    Tail *t = tail_number(arena, (Two){1, 0});
-    for (int i = 0; i < k; i++) t = tail_mul(arena, t, a);
+    Tail *t = tail_number(space, (Two){1, 0});
+    for (int i = 0; i < k; i++) t = tail_mul(space, t, a);
     return t;
 }
 
@@ -326,24 +326,24 @@ static bool times(int64_t e, Q k, int64_t *out)
     return true;
 }
 
-Tail *tail_pow(Arena *arena, const Tail *a, Q k)
+Tail *tail_pow(const TailSpace *space, const Tail *a, Q k)
 {
     if (!a) return NULL;
-    if (q_whole(k) && k.n >= 0 && k.n <= 8) return whole_power(arena, a, k.n);
+    if (q_whole(k) && k.n >= 0 && k.n <= 8) return whole_power(space, a, k.n);
     const TailTerm *first = tail_first(a);
     if (!first || (!q_whole(k) && (first->j || first->a.h < 0)) || labs(k.n) > 1000000) return NULL;
-    Tail *noise = empty(arena), *rest = beside(arena, a, first, noise), *t = tail_number(arena, (Two){1, 0});
-    if (!rest || !add_powers(arena, t, rest, two_of(k), next_of_pow, two_of(k))) return NULL;
+    Tail *noise = empty(space), *rest = beside(space, a, first, noise), *t = tail_number(space, (Two){1, 0});
+    if (!rest || !add_powers(space, t, rest, two_of(k), next_of_pow, two_of(k))) return NULL;
     for (int i = 0; i < noise->n; i++) noise->t[i].m *= noise->t[i].e || noise->t[i].j || noise->t[i].m > 4 ? fabs(q_f64(k)) : 0;
     add_noise(t, noise, 1);
-    Tail *by = empty(arena);
+    Tail *by = empty(space);
     int64_t e;
     if (!times(first->e, k, &e)) return NULL;
     put(by, within(term(e, first->j ? (int)(first->j * k.n) : 0, number_to(first->a, k)), fabs(q_f64(k)) * first->u / fabs(first->a.h)));
-    return tail_mul(arena, settled(t), by);
+    return tail_mul(space, settled(t), by);
 }
 
-Tail *tail_div(Arena *arena, const Tail *a, const Tail *b) { return tail_mul(arena, a, tail_pow(arena, b, (Q){-1, 1})); }
+Tail *tail_div(const TailSpace *space, const Tail *a, const Tail *b) { return tail_mul(space, a, tail_pow(space, b, (Q){-1, 1})); }
 
 /* a = number + c T + what vanishes; false: not that. *gone: exp(a) is 0 beyond all powers. */
 static bool split(const Tail *a, TailTerm *number, Q *c, Tail *rest, Tail *noise, bool *gone)
@@ -369,58 +369,6 @@ static bool split(const Tail *a, TailTerm *number, Q *c, Tail *rest, Tail *noise
     return fabs(number->a.h) < MOST_EXPONENT;
 }
 
-/* exp(a) - less, less being 0 or 1 */
-static Tail *exp_less(Arena *arena, const Tail *a, bool less)
-{
-    TailTerm number;
-    Q c;
-    bool gone;
-    if (!a) return NULL;
-    Tail *rest = empty(arena), *noise = empty(arena);
-    if (!split(a, &number, &c, rest, noise, &gone) || gone) return NULL;
-    bool small = less && is_noise(&number) && q_is(c, 0);
-    Tail *t = tail_number(arena, (Two){!small, 0}), *by = empty(arena);
-    int64_t e;
-    if (!times(TAIL_UNIT, c, &e)) return NULL;
-    if (!add_powers(arena, t, rest, (Two){1, 0}, next_of_exp, (Two){0, 0})) return NULL;
-    add_noise(t, noise, 1);
-    put(by, within(term(e, 0, two_exp(number.a)), number.u));
-    t = tail_mul(arena, settled(t), by);
-    return less && !small ? tail_add(arena, t, tail_number(arena, (Two){-1, 0})) : t;
-}
-
-Tail *tail_exp(Arena *arena, const Tail *a) { return exp_less(arena, a, false); }
-Tail *tail_expm1(Arena *arena, const Tail *a) { return exp_less(arena, a, true); }
-
-Tail *tail_log(Arena *arena, const Tail *a)
-{
-    const TailTerm *first = a ? tail_first(a) : NULL;
-    if (!first || first->j || first->a.h <= 0) return NULL;
-    Tail *noise = empty(arena), *rest = beside(arena, a, first, noise), *t = tail_number(arena, two_log(first->a));
-    if (!rest || !t) return NULL;
-    for (int i = 0; i < t->n; i++) t->t[i].u = first->u / first->a.h;
-    if (first->e) put(t, term(0, 1, two_div(of_whole(first->e), of_whole(TAIL_UNIT))));
-    if (!add_powers(arena, t, rest, (Two){1, 0}, next_of_log, (Two){0, 0})) return NULL;
-    add_noise(t, noise, 1);
-    return settled(t);
-}
-
-/* Does a go to 0? */
-static bool vanishes(const Tail *a)
-{
-    bool does = a->whole || a->known > 0;
-    for (int i = 0; i < a->n; i++) does = does && a->t[i].e > 0;
-    return does;
-}
-
-Tail *tail_log1p(Arena *arena, const Tail *a)
-{
-    if (!a) return NULL;
-    if (!vanishes(a)) return tail_log(arena, tail_add(arena, a, tail_number(arena, (Two){1, 0})));
-    Tail *t = empty(arena);
-    return add_powers(arena, t, a, (Two){1, 0}, next_of_log, (Two){0, 0}) ? settled(t) : NULL;
-}
-
 /* Where it goes: -1 to -inf, 1 to inf, 0 to a number. */
 static int goes_to(const Tail *a)
 {
@@ -433,29 +381,82 @@ static int goes_to(const Tail *a)
     return grows && tail_sign(a, &sign, &from) ? sign : 0;
 }
 
-static Tail *one_plus(Arena *arena, const Tail *a) { return a ? tail_add(arena, tail_number(arena, (Two){1, 0}), a) : NULL; }
-
-Tail *tail_sigmoid(Arena *arena, const Tail *a)
+/* exp(a) - less, less being 0 or 1 */
+static Tail *exp_less(const TailSpace *space, const Tail *a, bool less)
 {
+    TailTerm number;
+    Q c;
+    bool gone;
     if (!a) return NULL;
-    if (goes_to(a) >= 0) return tail_pow(arena, one_plus(arena, tail_exp(arena, tail_scale(arena, a, -1))), (Q){-1, 1});
-    Tail *e = tail_exp(arena, a);
-    return tail_div(arena, e, one_plus(arena, e));
+    Tail *rest = empty(space), *noise = empty(space);
+    if (!split(a, &number, &c, rest, noise, &gone)) return NULL;
+    if (gone) return goes_to(a) < 0 ? tail_number(space, (Two){less ? -1 : 0, 0}) : NULL;
+    bool small = less && is_noise(&number) && q_is(c, 0);
+    Tail *t = tail_number(space, (Two){!small, 0}), *by = empty(space);
+    int64_t e;
+    if (!times(TAIL_UNIT, c, &e)) return NULL;
+    if (!add_powers(space, t, rest, (Two){1, 0}, next_of_exp, (Two){0, 0})) return NULL;
+    add_noise(t, noise, 1);
+    put(by, within(term(e, 0, two_exp(number.a)), number.u));
+    t = tail_mul(space, settled(t), by);
+    return less && !small ? tail_add(space, t, tail_number(space, (Two){-1, 0})) : t;
 }
 
-Tail *tail_softplus(Arena *arena, const Tail *a)
+Tail *tail_exp(const TailSpace *space, const Tail *a) { return exp_less(space, a, false); }
+Tail *tail_expm1(const TailSpace *space, const Tail *a) { return exp_less(space, a, true); }
+
+Tail *tail_log(const TailSpace *space, const Tail *a)
 {
-    if (!a) return NULL;
-    if (goes_to(a) <= 0) return tail_log1p(arena, tail_exp(arena, a));
-    return tail_add(arena, a, tail_log1p(arena, tail_exp(arena, tail_scale(arena, a, -1))));
+    const TailTerm *first = a ? tail_first(a) : NULL;
+    if (!first || first->j || first->a.h <= 0) return NULL;
+    Tail *noise = empty(space), *rest = beside(space, a, first, noise), *t = tail_number(space, two_log(first->a));
+    if (!rest || !t) return NULL;
+    for (int i = 0; i < t->n; i++) t->t[i].u = first->u / first->a.h;
+    if (first->e) put(t, term(0, 1, two_div(of_whole(first->e), of_whole(TAIL_UNIT))));
+    if (!add_powers(space, t, rest, (Two){1, 0}, next_of_log, (Two){0, 0})) return NULL;
+    add_noise(t, noise, 1);
+    return settled(t);
 }
 
-Tail *tail_tanh(Arena *arena, const Tail *a)
+/* Does a go to 0? */
+static bool vanishes(const Tail *a)
+{
+    bool does = a->whole || a->known > 0;
+    for (int i = 0; i < a->n; i++) does = does && a->t[i].e > 0;
+    return does;
+}
+
+Tail *tail_log1p(const TailSpace *space, const Tail *a)
+{
+    if (!a) return NULL;
+    if (!vanishes(a)) return tail_log(space, tail_add(space, a, tail_number(space, (Two){1, 0})));
+    Tail *t = empty(space);
+    return add_powers(space, t, a, (Two){1, 0}, next_of_log, (Two){0, 0}) ? settled(t) : NULL;
+}
+
+static Tail *one_plus(const TailSpace *space, const Tail *a) { return a ? tail_add(space, tail_number(space, (Two){1, 0}), a) : NULL; }
+
+Tail *tail_sigmoid(const TailSpace *space, const Tail *a)
+{
+    if (!a) return NULL;
+    if (goes_to(a) >= 0) return tail_pow(space, one_plus(space, tail_exp(space, tail_scale(space, a, -1))), (Q){-1, 1});
+    Tail *e = tail_exp(space, a);
+    return tail_div(space, e, one_plus(space, e));
+}
+
+Tail *tail_softplus(const TailSpace *space, const Tail *a)
+{
+    if (!a) return NULL;
+    if (goes_to(a) <= 0) return tail_log1p(space, tail_exp(space, a));
+    return tail_add(space, a, tail_log1p(space, tail_exp(space, tail_scale(space, a, -1))));
+}
+
+Tail *tail_tanh(const TailSpace *space, const Tail *a)
 {
     if (!a) return NULL;
     int sign = goes_to(a) <= 0 ? 1 : -1;
-    Tail *twice = tail_scale(arena, a, 2 * sign), *up = tail_expm1(arena, twice);
-    return tail_scale(arena, tail_div(arena, up, one_plus(arena, tail_exp(arena, twice))), sign);
+    Tail *twice = tail_scale(space, a, 2 * sign), *up = tail_expm1(space, twice);
+    return tail_scale(space, tail_div(space, up, one_plus(space, tail_exp(space, twice))), sign);
 }
 
 /* ---- signs ------------------------------------------------------------------------------------------------------ */
@@ -482,4 +483,16 @@ bool tail_sign(const Tail *a, int *sign, double *from)
     for (double T = -0.5; T > -100; T *= 1.25)
         if (dominates(a, first, T) && dominates(a, first, 2 * T) && dominates(a, first, 8 * T)) return *from = fmin(*from, T), true;
     return false;
+}
+
+bool tail_runs_off(const Tail *a, double *from)
+{
+    enum { ENOUGH = 1500 };                                 /* exp(-ENOUGH / 2) is 0 in f64 */
+    int sign;
+    const TailTerm *first = tail_first(a);
+    if (!first || !(first->e < 0 || (first->e == 0 && first->j > 1)) || !tail_sign(a, &sign, from)) return false;
+    double T = -0.5;
+    while (T > -100 && size_at(first, T) < math_log_f64(ENOUGH)) T *= 1.0625;
+    *from = fmin(*from, T);
+    return T > -100;
 }

@@ -17,6 +17,11 @@ typedef struct Walk {
     int        trees;                                       /* how many were read so far */
 } Walk;
 
+typedef struct TailReading {                                /* tree_tail.c; NULL: it is no such sum */
+    bool         known;
+    struct Tail *t;
+} TailReading;
+
 typedef struct NodeInfo {                                   /* IrNode.mark */
     int    size, functions;                                 /* of the tree, shared parts counted each time; up to 2 * TREE_NODES */
     int    tree;                                            /* the last tree whose form this function went into */
@@ -34,8 +39,7 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     IrNode *was;                                            /* what it is used instead of; NULL: it was there before */
     IrNode *twin;                                           /* apart: what it is a copy of; NULL: new */
     IrNode *out;                                            /* apart: what it became outside */
-    struct Tail *tail[2];                                   /* where T goes to -inf and inf (tree_tail.c); NULL: not known */
-    bool tail_read[2];
+    TailReading tail[2][2];                                 /* where T goes to -inf and inf; of all terms, and of a few */
     IrVal *copy;                                            /* copy_in is the number of the copying that it is of */
     int    copy_in;
 } NodeInfo;
@@ -115,6 +119,7 @@ typedef struct Reader {
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
     int       functions;                                    /* how many are in the form */
     bool      wide;                                         /* there is f64 in the tree */
+    bool      as_written;                                   /* leaves are not asked for yet: a form is written to see whether it cancels */
     bool      through_selects;                              /* else a select is a leaf */
     int       n_conditions;
     IrVal    *carrier;                                      /* this is E; NULL: an exponential */

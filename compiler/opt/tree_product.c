@@ -132,6 +132,13 @@ static IrVal *full(ProductReader *r, IrVal *v)
 
 static IrVal *leaf(ProductReader *r, IrVal *v) { return full(r, tree_best(r->w, v)); }
 
+/* Of an exponent, where one last place is many of the whole. */
+static IrVal *wide_leaf(ProductReader *r, IrVal *v)
+{
+    tree_widen(r->w, v);
+    return leaf(r, v);
+}
+
 static IrVal *product_of(ProductReader *r, IrVal *const *v, int n)
 {
     IrVal *all = NULL;
@@ -214,8 +221,8 @@ static bool add_addend(ProductReader *r, IrVal *v, double c, Addends *a)
 static bool add_difference(ProductReader *r, const Addends *a, IrVal *x, IrVal *y, bool down, Product *p)
 {
     IrBuilder *b = &r->b;
-    x = leaf(r, x);
-    y = y ? leaf(r, y) : full(r, ir_const(b, r->elem, 0));
+    x = wide_leaf(r, x);
+    y = y ? wide_leaf(r, y) : full(r, ir_const(b, r->elem, 0));
     IrVal *above = ir_compare(b, IR_GT, x, y), *most = ir_select(b, above, x, y), *zero = ir_const_like(b, x, 0);
     IrVal *d = ir_select(b, ir_compare(b, IR_EQ, most, ir_const_like(b, x, -HUGE_VAL)), zero, ir_sub(b, x, y));
     IrVal *rest = ir_select(b, above, ir_neg(b, ir_expm1(b, ir_neg(b, d))), ir_expm1(b, d));
@@ -227,7 +234,7 @@ static bool add_largest(ProductReader *r, const Addends *a, bool down, Product *
 {
     IrBuilder *b = &r->b;
     IrVal *x[MOST_ADDENDS], *most = NULL, *rest = NULL;
-    for (int i = 0; i < a->n; i++) x[i] = a->x[i] ? leaf(r, a->x[i]) : full(r, ir_const(b, r->elem, 0));
+    for (int i = 0; i < a->n; i++) x[i] = a->x[i] ? wide_leaf(r, a->x[i]) : full(r, ir_const(b, r->elem, 0));
     for (int i = 0; i < a->n; i++) most = most ? ir_max(b, most, x[i]) : x[i];
     IrVal *infinite = ir_compare(b, IR_EQ, ir_abs(b, most), ir_const_like(b, most, HUGE_VAL));
     most = ir_stop(b, ir_select(b, infinite, ir_const_like(b, most, 0), most));
@@ -492,7 +499,7 @@ static bool is_ours(ProductReader *r, Product *p)
 
 static IrVal *plus(ProductReader *r, IrVal *all, IrVal *v, double c)
 {
-    v = leaf(r, v);
+    v = wide_leaf(r, v);
     if (fabs(c) != 1) v = ir_mul(&r->b, v, full(r, ir_const(&r->b, r->elem, fabs(c))));
     if (!all) return c < 0 ? ir_neg(&r->b, v) : v;
     return c < 0 ? ir_sub(&r->b, all, v) : ir_add(&r->b, all, v);
@@ -532,7 +539,7 @@ static bool turn(ProductReader *r, Exponent *e, Terms *sum)
 
 static IrVal *softplus_of(ProductReader *r, const Exponent *e)
 {
-    IrVal *x = leaf(r, e->x);
+    IrVal *x = wide_leaf(r, e->x);
     if (e->log_c != 0) x = ir_sub(&r->b, x, full(r, ir_const(&r->b, r->elem, e->log_c)));
     return ir_softplus(&r->b, e->soft < 0 ? ir_neg(&r->b, x) : x);
 }

@@ -17,13 +17,14 @@ static const double BOTH_SIGNS = 1 + 1e-9, FURTHER = 1.0625;
 
 typedef struct Side {
     Walk  *w;
-    Arena *arena;
+    const TailSpace *space;
     int    sign;                                            /* E = exp(sign * T) */
     const Linear *t;                                        /* T; NULL: not yet known */
     bool   clashes;                                         /* something else is in it */
     double from;                                            /* it is that sum where sign * T is below */
     int64_t lowest;                                         /* the lowest power of E of a row */
     bool logs_of_0;                                         /* the logarithm is taken of what vanishes, and was not written as an exponential */
+    bool gone;                                              /* something in it is below all powers, and 0 */
     int64_t smallest;                                       /* the highest of a divisor, or of what has a negative power taken */
     int    rows;
 } Side;
@@ -41,11 +42,11 @@ static bool is_number(Walk *w, const IrVal *v, double *c)
     return ir_is_real(v->type.elem) && ir_is_const(known, c);
 }
 
-static Tail *of_number(Arena *arena, double c)
+static Tail *of_number(const TailSpace *space, double c)
 {
     Q q;
-    if (q_from_f64(c, &q)) return tail_number(arena, two_of(q));
-    return form_from_log(c, &q) ? tail_number(arena, two_log(two_of(q))) : tail_f64(arena, c);
+    if (q_from_f64(c, &q)) return tail_number(space, two_of(q));
+    return form_from_log(c, &q) ? tail_number(space, two_log(two_of(q))) : tail_f64(space, c);
 }
 
 static void meet(Side *s, const Linear *t)
@@ -89,10 +90,10 @@ static Tail *read_linear(Side *s, IrVal *v)
 {
     Linear l;
     Q factor;
-    if (!is_linear(s->w, s->arena, v, &l, &factor)) return NULL;
+    if (!is_linear(s->w, s->space->arena, v, &l, &factor)) return NULL;
     if (l.n) meet(s, arena_copy(s->w->scratch, &l, sizeof l));
-    if (l.n == 0) return tail_number(s->arena, two_of(l.add));
-    return tail_t(s->arena, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
+    if (l.n == 0) return tail_number(s->space, two_of(l.add));
+    return tail_t(s->space, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
 }
 
 static bool holds(IrCompare how, int sign)
@@ -110,7 +111,7 @@ static bool holds(IrCompare how, int sign)
 /* The sign of a - b. */
 static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
 {
-    const Tail *d = tail_add(s->arena, read(s, a), tail_scale(s->arena, read(s, b), -1));
+    const Tail *of_a = read(s, a), *d = of_a ? tail_add(s->space, of_a, tail_scale(s->space, read(s, b), -1)) : NULL;
     return d && tail_sign(d, sign, &s->from);
 }
 
@@ -126,7 +127,7 @@ static Tail *read_abs(Side *s, IrVal *v)
 {
     int sign;
     Tail *a = read(s, v);
-    return a && tail_sign(a, &sign, &s->from) ? tail_scale(s->arena, a, sign < 0 ? -1 : 1) : NULL;
+    return a && tail_sign(a, &sign, &s->from) ? tail_scale(s->space, a, sign < 0 ? -1 : 1) : NULL;
 }
 
 static Tail *read_larger(Side *s, IrVal *const *arg, int which)
@@ -156,7 +157,7 @@ static Tail *read_pow(Side *s, IrVal *const *arg)
     Q q;
     if (!is_number(s->w, arg[1], &k) || !q_from_f64(k, &q)) return NULL;
     Tail *t = read(s, arg[0]);
-    return tail_pow(s->arena, k < 0 ? divisor_of(s, t) : t, q);
+    return tail_pow(s->space, k < 0 ? divisor_of(s, t) : t, q);
 }
 
 static bool is_one(const IrVal *v)
@@ -182,36 +183,45 @@ static IrVal *of_expm1(const IrNode *n)
     return e && e->def && e->def->op == IR_exp ? e->def->arg[0] : NULL;
 }
 
+/* What stands in an exponential. */
+static Tail *read_exponent(Side *s, IrVal *v)
+{
+    Tail *a = read(s, v);
+    if (a) s->gone |= tail_runs_off(a, &s->from);
+    return a;
+}
+
 static Tail *read_function(Side *s, const IrNode *n)
 {
-    Arena *arena = s->arena;
-    if (of_log1p(n)) return tail_log1p(arena, read(s, of_log1p(n)));
+    const TailSpace *space = s->space;
+    if (of_log1p(n)) return tail_log1p(space, read(s, of_log1p(n)));
     if (n->op == IR_pow) return read_pow(s, n->arg);
-    Tail *a = read(s, n->arg[0]);
+    bool in_exp = n->op != IR_log && n->op != IR_log1p && n->op != IR_sqrt;
+    Tail *a = in_exp ? read_exponent(s, n->arg[0]) : read(s, n->arg[0]);
     switch (n->op) {
-    case IR_exp: return tail_exp(arena, a);
-    case IR_expm1: return tail_expm1(arena, a);
-    case IR_log: return tail_log(arena, logarithm_of(s, n->arg[0], a));
-    case IR_log1p: return tail_log1p(arena, a);
-    case IR_softplus: return tail_softplus(arena, a);
-    case IR_sigmoid: return tail_sigmoid(arena, a);
-    case IR_dsigmoid: return tail_mul(arena, tail_sigmoid(arena, a), tail_sigmoid(arena, tail_scale(arena, a, -1)));
-    case IR_tanh: return tail_tanh(arena, a);
-    default: return tail_pow(arena, a, (Q){1, 2});
+    case IR_exp: return tail_exp(space, a);
+    case IR_expm1: return tail_expm1(space, a);
+    case IR_log: return tail_log(space, logarithm_of(s, n->arg[0], a));
+    case IR_log1p: return tail_log1p(space, a);
+    case IR_softplus: return tail_softplus(space, a);
+    case IR_sigmoid: return tail_sigmoid(space, a);
+    case IR_dsigmoid: return tail_mul(space, tail_sigmoid(space, a), tail_sigmoid(space, tail_scale(space, a, -1)));
+    case IR_tanh: return tail_tanh(space, a);
+    default: return tail_pow(space, a, (Q){1, 2});
     }
 }
 
 static Tail *read_algebra(Side *s, IrVal *const *arg, IrOp op)
 {
-    Arena *arena = s->arena;
-    Tail *a = read(s, arg[0]), *b = op == IR_neg ? NULL : read(s, arg[1]);
+    const TailSpace *space = s->space;
+    Tail *a = read(s, arg[0]), *b = a && op != IR_neg ? read(s, arg[1]) : NULL;
     switch (op) {
-    case IR_neg: return tail_scale(arena, a, -1);
-    case IR_add: return tail_add(arena, a, b);
-    case IR_sub: return tail_add(arena, a, tail_scale(arena, b, -1));
-    case IR_mul: return tail_mul(arena, a, b);
-    case IR_div: return tail_div(arena, a, divisor_of(s, b));
-    default: return tail_add(arena, tail_mul(arena, a, b), read(s, arg[2]));
+    case IR_neg: return tail_scale(space, a, -1);
+    case IR_add: return tail_add(space, a, b);
+    case IR_sub: return tail_add(space, a, tail_scale(space, b, -1));
+    case IR_mul: return tail_mul(space, a, b);
+    case IR_div: return tail_div(space, a, divisor_of(s, b));
+    default: return b ? tail_add(space, tail_mul(space, a, b), read(s, arg[2])) : NULL;
     }
 }
 
@@ -224,52 +234,64 @@ static Tail *read_row(Side *s, IrVal *v)
     if (how == READ_FUNCTION) return read_function(s, n);
     if (ir_is_real(v->type.elem) && n->op == IR_abs) return read_abs(s, n->arg[0]);
     if (ir_is_real(v->type.elem) && (n->op == IR_max || n->op == IR_min)) return read_larger(s, n->arg, n->op == IR_max ? 1 : -1);
-    if (of_expm1(n)) return tail_expm1(s->arena, read(s, of_expm1(n)));
+    if (of_expm1(n)) return tail_expm1(s->space, read_exponent(s, of_expm1(n)));
     Tail *t = tree_info(s->w, v)->functions || tree_info(s->w, v)->held ? NULL : read_linear(s, v);
     return t || how != READ_ALGEBRA ? t : read_algebra(s, n->arg, n->op);
 }
 
+/* Has it fewer terms than there may be? */
+static bool is_short(const Side *s) { return s->space->terms < TAIL_TERMS; }
+
 /* Kept with the row, so that all readings of a block take time in proportion. */
-static Tail *read_new(Side *s, IrVal *v, NodeInfo *i)
+static Tail *read_new(Side *s, IrVal *v, TailReading *kept)
 {
-    Side own = {.w = s->w, .arena = s->arena, .sign = s->sign, .rows = s->rows + 1};
-    i->tail_read[s->sign < 0] = true;
+    Side own = {.w = s->w, .space = s->space, .sign = s->sign, .rows = s->rows + 1};
+    kept->known = true;
     Tail *t = own.rows <= MOST_ROWS ? read_row(&own, v) : NULL;
     s->rows = own.rows;
     if (!t || own.clashes) return NULL;
     const TailTerm *first = tail_first(t);
-    t = i->tail[s->sign < 0] = tail_copy(s->w->scratch, t);
+    t = kept->t = tail_copy(&(TailSpace){s->w->scratch, t->n}, t);
+    t->space = NULL;
     t->direction = own.t;
     t->from = own.from;
     t->lowest = first && first->e < own.lowest ? first->e : own.lowest;
     t->smallest = own.smallest;
     t->logs_of_0 = own.logs_of_0;
+    t->gone = own.gone;
     return t;
 }
 
 static Tail *read(Side *s, IrVal *v)
 {
     double c;
-    if (is_number(s->w, v, &c)) return of_number(s->arena, c);
+    if (is_number(s->w, v, &c)) return of_number(s->space, c);
     NodeInfo *i = ir_is_real(v->type.elem) ? tree_info(s->w, v) : NULL;
     if (!i) return read_linear(s, v);
-    Tail *t = i->tail_read[s->sign < 0] ? i->tail[s->sign < 0] : read_new(s, v, i);
+    TailReading *kept = &i->tail[s->sign < 0][is_short(s)];
+    Tail *t = kept->known ? kept->t : read_new(s, v, kept);
     if (!t) return NULL;
     meet(s, t->direction);
     s->from = fmin(s->from, t->from);
     s->lowest = t->lowest < s->lowest ? t->lowest : s->lowest;
     s->logs_of_0 |= t->logs_of_0;
+    s->gone |= t->gone;
     s->smallest = t->smallest > s->smallest ? t->smallest : s->smallest;
     return t;
 }
 
-/* sign * T where it goes to -inf; NULL: it has no T, or is no such sum. */
-static const Tail *read_side(Walk *w, Arena *arena, int sign, IrVal *v)
+/* Is it below all powers? */
+static bool is_gone(const Tail *t) { return t->gone && t->whole && t->n == 0; }
+
+/* sign * T where it goes to -inf, so many terms of it; NULL: it has no T, or is no such sum. */
+static const Tail *read_terms(Walk *w, Arena *arena, int sign, IrVal *v, int terms)
 {
-    Side s = {.w = w, .arena = arena, .sign = sign};
+    Side s = {.w = w, .space = &(TailSpace){arena, terms}, .sign = sign};
     const Tail *t = read(&s, v);
-    return t && s.t && tail_first(t) ? t : NULL;
+    return t && s.t && (tail_first(t) || is_gone(t)) ? t : NULL;
 }
+
+static const Tail *read_side(Walk *w, Arena *arena, int sign, IrVal *v) { return read_terms(w, arena, sign, v, TAIL_TERMS); }
 
 /* ---- what is lost ----------------------------------------------------------------------------------------------- */
 
@@ -305,10 +327,10 @@ static bool is_of_both_signs(const Tail *t)
 /* Do rows overflow where it does not, or in a way that leaves no sign, or vanish under a fraction's line? */
 static bool overflows(const Tail *t, const TailTerm *first, IrElem elem)
 {
-    if (t->logs_of_0 || t->lowest < (first->e < 0 ? first->e : 0)) return true;
-    int64_t far = elem == IR_F64 ? FAR_IN_F64 * TAIL_UNIT : 0;
-    if (first->e < -far && is_of_both_signs(t)) return true;
-    return t->smallest > far && -first->e < t->smallest;
+    int64_t e = first ? first->e : 0, far = elem == IR_F64 ? FAR_IN_F64 * TAIL_UNIT : 0;
+    if (t->logs_of_0 || t->lowest < (e < 0 ? e : 0)) return true;
+    if (e < -far && is_of_both_signs(t)) return true;
+    return t->smallest > far && -e < t->smallest;
 }
 
 /* Are digits lost of rows that are read as t, or of their derivatives? */
@@ -317,6 +339,25 @@ static bool loses(const Tail *t, IrElem elem)
     double most = elem == IR_F64 ? MOST_LOST_OF_F64 : MOST_LOST_OF_F32;
     if (!t) return true;
     return overflows(t, tail_first(t), elem) || loses_of(t, 0, most) || loses_of(t, 1, most) || loses_of(t, 2, most);
+}
+
+/* Do its terms say what is lost of it, and of derivatives? */
+static bool says_lost(const Tail *t)
+{
+    bool says = t->whole || t->known > 0;
+    for (int order = 0; order < 3 && !t->whole; order++) {
+        bool any = false;
+        for (int i = 0; i < t->n; i++) any = any || counts(&t->t[i], order);
+        says = says && any;
+    }
+    return says;
+}
+
+/* As far as it takes to say what is lost: a few terms, or all. Most of what is read loses nothing, and no series is made of it. */
+static const Tail *read_start(Walk *w, Arena *arena, int sign, IrVal *v)
+{
+    const Tail *t = read_terms(w, arena, sign, v, TAIL_FEW);
+    return t && says_lost(t) ? t : read_side(w, arena, sign, v);
 }
 
 /* ---- series ----------------------------------------------------------------------------------------------------- */
@@ -408,7 +449,8 @@ static double end_of(const Power *p, bool all)
 static bool find_power(const Tail *t, Power *p)
 {
     bool all;
-    *p = (Power){.n = 0};
+    *p = (Power){.n = 1, .n_j = 1, .step = TAIL_UNIT};
+    if (t && is_gone(t)) return (p->below = t->from) > -FURTHEST;
     if (!t || !find_grid(t, p) || (p->n = places(t, p, &all)) < 1) return false;
     for (int i = 0; i < t->n; i++) {
         int64_t at = (t->t[i].e - p->least) / p->step;
@@ -513,11 +555,11 @@ static IrVal *copy_parts(Copy *c, IrVal *v, const NodeInfo *i)
     Copy outside = *c;
     Power *p[2] = {0};
     for (int k = 0; k < 2; k++) {
-        const Tail *t = c->open[k] && i->functions > 1 ? read_side(c->w, c->arena, k ? -1 : 1, v) : NULL;
+        const Tail *t = c->open[k] && i->functions > 1 ? read_start(c->w, c->arena, k ? -1 : 1, v) : NULL;
         if (!t) continue;
         c->open[k] = false;
         p[k] = arena_new_of(c->arena, Power);
-        if (!loses(t, IR_F64) || !find_power(t, p[k])) p[k] = NULL;
+        if (!loses(t, IR_F64) || !find_power(read_side(c->w, c->arena, k ? -1 : 1, v), p[k])) p[k] = NULL;
         else hold_at(c, k, p[k]);
     }
     if (p[0] || p[1]) c->number = ++c->w->trees; /* what it shares with others is not held there */
@@ -585,8 +627,8 @@ static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made, bool an
     const Tail *of_rows[2], *t[2];
     bool ends = false, known = true;
     for (int i = 0; i < 2; i++) {
-        of_rows[i] = read_side(w, scratch, i ? -1 : 1, rows);
-        t[i] = made ? read_side(w, scratch, i ? -1 : 1, v) : of_rows[i];
+        of_rows[i] = read_start(w, scratch, i ? -1 : 1, rows);
+        t[i] = made ? read_start(w, scratch, i ? -1 : 1, v) : of_rows[i];
         if (!c.direction) c.direction = direction_of(of_rows[i], t[i]);
         c.open[i] = !of_rows[i] && !t[i];
         if (c.open[i]) continue;
@@ -598,7 +640,7 @@ static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made, bool an
     Power *p[2] = {0};
     for (int i = 0; i < 2 && ends; i++) {
         p[i] = arena_new_of(scratch, Power);
-        if (!find_power(t[i] ? t[i] : of_rows[i], p[i])) p[i] = NULL;
+        if (!find_power(read_side(w, scratch, i ? -1 : 1, t[i] ? v : rows), p[i])) p[i] = NULL;
     }
     if (made && ends && !p[0] && !p[1]) return made;
     IrVal *r = write(&c, v, known ? rows : v, p);

@@ -126,7 +126,7 @@ static IrVal *of_t(Writer *w, IrVal *v)
 static IrVal *base_value(Writer *w, IrVal *v)
 {
     bool wide = w->elem == IR_F64 && v->type.elem == IR_F32 && is_of_t(w->r, v, 0);
-    return wide ? of_t(w, v) : converted(w, tree_best(w->r->w, v));
+    return wide ? of_t(w, v) : converted(w, w->r->as_written ? v : tree_best(w->r->w, v));
 }
 
 static IrVal *leaf_value(Writer *w, int i)

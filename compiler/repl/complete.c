@@ -2,7 +2,6 @@
  * program as it was parsed, of the library's modules it imports, of built-in functions, and the paths of parameters; behind a dot, what is inside. */
 #include "compiler/repl/repl.h"
 
-#include "lang/check/walk.h"
 #include "lang/syntax/lexer.h"
 #include "lang/syntax/parse.h"
 

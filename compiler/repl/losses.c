@@ -354,6 +354,19 @@ static void derive_any(Repl *r, const char *player, const Wanted *w)
     derive(r, player, &(Wanted){arena_printf(r->arena, "(%s) + 0 * norm2(%s)", w->loss, player), w->wrt, w->checked});
 }
 
+/* Is what was typed a number? Otherwise it is said. */
+static bool is_a_loss(Repl *r, const char *loss)
+{
+    DebugValue v = {0};
+    GanError   err = {0};
+    GanStatus  st = debug_eval(r->d, loss, 0, &v, &err);
+    bool       number = !st && v.n == 1 && gan_tensor_count(v.value[0]) == 1;
+    if (st) repl_failed(r, st, &err);
+    else if (!number) repl_wrong(r, ":grad wants a loss, which is a number, and %s is none; of a player's: :grad LOSS wrt PLAYER", GAN_SHOWN(loss));
+    debug_value_free(&v);
+    return number;
+}
+
 /* ---- that of an update ------------------------------------------------------------------------------------------- */
 
 /* The update whose loss it is; -1: none. */
@@ -422,6 +435,7 @@ void do_grad(Repl *r, const char *args)
         return;
     }
     if (line >= 0 && show_of_update(r, line, &w)) return;
+    if (!is_a_loss(r, loss)) return;
     if (wrt) derive(r, wrt, &w);
     for (int i = 0; !wrt && i < l->n_players; i++)
         if (l->player[i].parameters) derive_any(r, l->player[i].name, &w);

@@ -2,7 +2,6 @@
  * Start at advice_program(), at the bottom. */
 #include "lang/check/advice.h"
 
-#include "lang/check/walk.h"
 
 #include <string.h>
 

@@ -5,7 +5,6 @@
  * whole block, and what is written in them sees the whole block. Start at names_check, at the bottom. */
 #include "lang/check/names.h"
 
-#include "lang/check/walk.h"
 #include "lang/source/habits.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* ast.c - see ast.h. The printer reads the table ast.def. */
+/* ast.c - see ast.h. The printer and the walk over children read the table ast.def. */
 #include "lang/syntax/ast.h"
 
 #include <string.h>
@@ -46,6 +46,23 @@ const Ast *ast_block_value(const Ast *block)
     return s.n && ast_is_expr(s.v[s.n - 1]) ? s.v[s.n - 1] : NULL;
 }
 
+/* ---- the parts of a tree, whatever their kind */
+
+typedef void Visit(void *user, const Ast *child);
+
+static void each(AstList l, Visit *visit, void *user)
+{
+    for (int i = 0; i < l.n; i++) visit(user, l.v[i]);
+}
+
+void ast_each_child(const Ast *n, Visit *visit, void *user)
+{
+#define NODE(f)  visit(user, it->f);
+#define OPT(f)   if (it->f) visit(user, it->f);
+#define NODES(f) each(it->f, visit, user);
+#include "lang/syntax/fields.def"
+}
+
 /* ---- printing */
 
 typedef struct {
@@ -84,39 +101,12 @@ static void print_children(Printer *p, const char *field, AstList l)
 /* First what fits on the node's own line. */
 static void print_attributes(Printer *p, const Ast *n)
 {
-#define NODE(f)
-#define OPT(f)
-#define NODES(f)
-#define SPAN(f)
 #define NAME(f)    print_name(p, #f, it->f);
 #define TEXT(f)    if (it->f) print_name(p, #f, it->f);
 #define FLAG(f)    if (it->f) text_add(p->out, " " #f);
 #define INT(f)     if (it->f) text_printf(p->out, " " #f "=%lld", (long long)it->f);
-#define LONG(f)
-#define REAL(f)
 #define ENUM(T, f) text_printf(p->out, " %s", T##_name(it->f));
-#define AST(KIND, member, class, fields)                \
-    case AST_##KIND: {                                  \
-        const __typeof__(n->member) *it = &n->member;   \
-        (void)it;                                       \
-        fields                                          \
-    } break;
-    switch ((AstKind)n->kind) {
-#include "lang/syntax/ast.def"
-    case AST_N_KINDS: break;
-    }
-#undef AST
-#undef NODE
-#undef OPT
-#undef NODES
-#undef SPAN
-#undef NAME
-#undef TEXT
-#undef FLAG
-#undef INT
-#undef LONG
-#undef REAL
-#undef ENUM
+#include "lang/syntax/fields.def"
 }
 
 static void print_below(Printer *p, const Ast *n)
@@ -124,36 +114,7 @@ static void print_below(Printer *p, const Ast *n)
 #define NODE(f)  print_node(p, #f, it->f);
 #define OPT(f)   if (it->f) print_node(p, #f, it->f);
 #define NODES(f) print_children(p, #f, it->f);
-#define SPAN(f)
-#define NAME(f)
-#define TEXT(f)
-#define FLAG(f)
-#define INT(f)
-#define LONG(f)
-#define REAL(f)
-#define ENUM(T, f)
-#define AST(KIND, member, class, fields)                \
-    case AST_##KIND: {                                  \
-        const __typeof__(n->member) *it = &n->member;   \
-        (void)it;                                       \
-        fields                                          \
-    } break;
-    switch ((AstKind)n->kind) {
-#include "lang/syntax/ast.def"
-    case AST_N_KINDS: break;
-    }
-#undef AST
-#undef NODE
-#undef OPT
-#undef NODES
-#undef SPAN
-#undef NAME
-#undef TEXT
-#undef FLAG
-#undef INT
-#undef LONG
-#undef REAL
-#undef ENUM
+#include "lang/syntax/fields.def"
 }
 
 static void print_node(Printer *p, const char *label, const Ast *n)

@@ -95,5 +95,8 @@ const char *AstReport_name(AstReport r);
 /* The last statement of a BLOCK if it is an expression, else NULL. (An IF or FOR counts, also one that holds statements.) */
 const Ast *ast_block_value(const Ast *block);
 
+/* Calls visit for every child of the node, in order of the source. */
+void ast_each_child(const Ast *n, void (*visit)(void *user, const Ast *child), void *user);
+
 /* The tree, a node a line, indented, with line:column of each; the golden form of `gan explain --stage ast`. */
 void ast_print(const Ast *n, const SourceFile *f, Text *out);

@@ -23,58 +23,17 @@ Ast *build_node(Parser *p, AstKind kind, Span span)
     return n;
 }
 
-static int deeper(int depth, const Ast *child) { return child && child->depth > depth ? child->depth : depth; }
-
-static int deepest(AstList l)
+static void deepen(void *depth, const Ast *child)
 {
-    int depth = 0;
-    for (int i = 0; i < l.n; i++) depth = deeper(depth, l.v[i]);
-    return depth;
-}
-
-static int depth_below(const Ast *n)
-{
-    int depth = 0;
-#define NODE(f)  depth = deeper(depth, it->f);
-#define OPT(f)   depth = deeper(depth, it->f);
-#define NODES(f) depth = deepest(it->f) > depth ? deepest(it->f) : depth;
-#define SPAN(f)
-#define NAME(f)
-#define TEXT(f)
-#define FLAG(f)
-#define INT(f)
-#define LONG(f)
-#define REAL(f)
-#define ENUM(T, f)
-#define AST(KIND, member, class, fields)                \
-    case AST_##KIND: {                                  \
-        const __typeof__(n->member) *it = &n->member;   \
-        (void)it;                                       \
-        fields                                          \
-    } break;
-    switch ((AstKind)n->kind) {
-#include "lang/syntax/ast.def"
-    case AST_N_KINDS: break;
-    }
-#undef AST
-#undef NODE
-#undef OPT
-#undef NODES
-#undef SPAN
-#undef NAME
-#undef TEXT
-#undef FLAG
-#undef INT
-#undef LONG
-#undef REAL
-#undef ENUM
-    return depth;
+    if (child->depth > *(int *)depth) *(int *)depth = child->depth;
 }
 
 /* A finished node; one that would be too deep is reported, and a leaf stands in for it. */
 Ast *build_done(Parser *p, Ast *n)
 {
-    int depth = 1 + depth_below(n);
+    int below = 0;
+    ast_each_child(n, deepen, &below);
+    int depth = 1 + below;
     if (depth <= AST_MAX_DEPTH) {
         n->depth = (uint16_t)depth;
         return n;

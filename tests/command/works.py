@@ -324,6 +324,14 @@ def test_doc_explains_codes():
     assert r.status == 1 and "E999" in r.err, r
 
 
+def test_doc_finds_what_speaks_of_a_word():
+    """Another word than the library's: by the names of methods, papers and other tools, in capitals or not."""
+    for word, found in (("fid", "metrics.frechet_distance: "), ("GAIL", "examples/imitation/gail_grid.gan: GAIL, exact (Ho and Ermon 2016)"), ("brier", "compare.brier_score: "),
+                        ("iwae", "bounds.importance_bound: "), ("Linear", "`nn.Linear(2, 64)`, of other tools: Dense(64)"), ("hjelm", "compare.boundary_seeking: "), ("oodfellow", None)):
+        r = gan("doc", word)
+        assert (r.status == 0 and r.out.startswith(f"nothing is called {word};") and found in r.out) if found else (r.status == 1 and not r.out and word in r.err), r
+
+
 def test_explain_every_stage():
     with folder() as d:
         path = program(d)

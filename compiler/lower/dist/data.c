@@ -82,7 +82,7 @@ static Value *rows(Ctx *c, Data *d, IrVal *index, int axis, Span at)
 
 static Value *draw(Ctx *c, Dist *d, Span at)
 {
-    int s = fn_stream(c, "shuffle");
+    int s = fn_shuffle(c);
     c->L->n_draws++;
     return rows(c, d->data, ir_permute(fn_builder(c), draw_position(c), s, d->data->rows), -1, at);
 }

@@ -7,7 +7,6 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/value/value.h"
-#include "lang/check/walk.h"
 
 /* ---- what is left random */
 

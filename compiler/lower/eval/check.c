@@ -12,7 +12,6 @@
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
-#include "lang/check/walk.h"
 
 enum { CHECK_EVALS = 100000, CHECK_BATCH = 64, LIST_MOST = 64 };
 

@@ -203,6 +203,7 @@ Value *player_numbers(Ctx *c, Player *p, Span at);                              
 
 bool   first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value);        /* of what a state or parameter starts at, either may be NULL; false, reported, when there is := in it */
 bool   first_equal(Lower *L, const Value *a, const Value *b);                     /* are two values one? Of tensors, are they the same one */
+bool   first_surely_equal(Lower *L, const Value *a, const Value *b);              /* the same; false also where that is not known */
 bool   first_same(Ctx *c, const Ast *draw, const Ast *value, Scope *was, Scope *now, const char *path, Span at, const char *hint);     /* do the names in it mean the same in two scopes? false, reported (E122), when not; NULL: there is no first one */
 void   first_begins(Ctx *c, int slot);                                          /* with what the names mean in c->scope */
 bool   first_agrees(Ctx *c, int slot, const Ast *draw, const Ast *value, Span at);     /* the same here, where the slot is found again */

@@ -5,7 +5,6 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/own.h"
-#include "lang/check/walk.h"
 
 /* ---- nothing is assigned in it */
 
@@ -29,11 +28,12 @@ bool first_changes_nothing(Ctx *c, const Ast *draw, const Ast *value)
 
 /* ---- is it the same? */
 
-enum { MOST_STEPS = 10000, MOST_DEPTH = 40 };               /* beyond, what names mean is taken to be the same */
+enum { MOST_STEPS = 10000, MOST_DEPTH = 40 };               /* beyond, nothing is known */
 
 typedef struct Pair {
     Lower *L;
     Scope *was, *now;
+    bool   unknown;                                         /* the answer where nothing is known: taken to be the same, or not */
     int    steps, depth;
     const char *differs;                                    /* the name that does, in the initial value itself */
 } Pair;
@@ -46,7 +46,7 @@ static bool same_name(Pair *p, const Bound *b)
 {
     Scope *was = p->was, *now = p->now;
     const Binding *x = b && b->body ? scope_binding(p->L, &was, b) : NULL, *y = x && x->bound ? scope_binding(p->L, &now, b) : NULL;
-    if (!x || !y || x == y || same_binding(p, x, y, was, now)) return true;
+    if (x == y || (x && y ? same_binding(p, x, y, was, now) : p->unknown || !b || !b->body)) return true;
     if (!p->differs) p->differs = b->name;
     return false;
 }
@@ -63,9 +63,10 @@ static void visit(void *user, const Ast *n)
 /* What the text means in two scopes. */
 static bool same_text(Pair *p, const Ast *e, Scope *was, Scope *now)
 {
-    Pair in = {p->L, was, now, p->steps, p->depth + 1, NULL};
+    Pair in = {p->L, was, now, p->unknown, p->steps, p->depth + 1, NULL};
     Reading t = {&in, true};
-    if (was == now || in.depth > MOST_DEPTH) return true;
+    if (was == now) return true;
+    if (in.depth > MOST_DEPTH) return p->unknown;
     visit(&t, e);
     p->steps = in.steps;
     return t.same;
@@ -73,10 +74,10 @@ static bool same_text(Pair *p, const Ast *e, Scope *was, Scope *now)
 
 static bool same_binding(Pair *p, const Binding *a, const Binding *b, Scope *was, Scope *now)
 {
-    if (++p->steps > MOST_STEPS) return true;
+    if (++p->steps > MOST_STEPS) return p->unknown;
     if (a->value && b->value) return same_value(p, a->value, b->value);
     const Ast *decl = a->decl;
-    return !decl || decl != b->decl || same_text(p, decl, was, now);
+    return decl && decl == b->decl ? same_text(p, decl, was, now) : p->unknown;
 }
 
 static bool same_values(Pair *p, Value *const *a, Value *const *b, int n)
@@ -91,7 +92,7 @@ static bool same_given(Pair *p, const Scope *a, const Scope *b)
     if (a->names.n != b->names.n) return false;
     for (int i = 0; i < a->names.n; i++) {
         const Value *x = a->names.v[i].value, *y = b->names.v[i].value;
-        if (x && y && !same_value(p, x, y)) return false;
+        if (x && y ? !same_value(p, x, y) : !p->unknown && x != y) return false;
     }
     return true;
 }
@@ -132,7 +133,7 @@ static bool same_dist(Pair *p, const Dist *a, const Dist *b)
     for (int i = 0; k == &dist_zip && i < a->zip.n; i++)
         if (i >= b->zip.n || !same_dist(p, a->zip.part[i].dist, b->zip.part[i].dist)) return false;
     if (k == &dist_rows || k == &dist_batch) return same_value(p, a->value, b->value);
-    return true;
+    return k == &dist_zip ? a->zip.n == b->zip.n : p->unknown;
 }
 
 static bool same_function(Pair *p, const Value *a, const Value *b)
@@ -144,9 +145,9 @@ static bool same_function(Pair *p, const Value *a, const Value *b)
     return a->fn.kind != F_CLOSURE || same_closure(p, a->fn.closure, b->fn.closure);
 }
 
-static bool same_shape(const Value *a, const Value *b)
+static bool same_tensor(const Pair *p, const Value *a, const Value *b)
 {
-    return a->tensor.v == b->tensor.v || ir_dims_equal(&a->tensor.v->type, &b->tensor.v->type);
+    return a->tensor.v == b->tensor.v || (p->unknown && ir_dims_equal(&a->tensor.v->type, &b->tensor.v->type));
 }
 
 static bool is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }
@@ -160,15 +161,18 @@ static bool same_number(const Value *a, const Value *b)
 
 static bool same_value(Pair *p, const Value *a, const Value *b)
 {
-    if (a == b || ++p->steps > MOST_STEPS || a->kind == V_ERROR || b->kind == V_ERROR) return true;
+    if (a == b) return true;
+    if (++p->steps > MOST_STEPS || a->kind == V_ERROR || b->kind == V_ERROR) return p->unknown;
     if (is_number(a) && is_number(b)) return same_number(a, b);
     if (a->kind != b->kind) return false;
+    bool own = a->kind == V_LAYER || a->kind == V_COMPARE || a->kind == V_BIJECTOR || a->kind == V_OPTIMIZER || a->kind == V_THUNK;   /* has what is its own */
+    if (own && !p->unknown) return false;
     switch (a->kind) {
     case V_BOOL: return a->b == b->b;
     case V_STRING: return !strcmp(a->s, b->s);
     case V_LIST: return a->list.n == b->list.n && same_values(p, a->list.v, b->list.v, a->list.n);
     case V_RANGE: return a->range.from == b->range.from && a->range.to == b->range.to;
-    case V_TENSOR: return same_shape(a, b);
+    case V_TENSOR: return same_tensor(p, a, b);
     case V_SLOT: return a->slot.slot == b->slot.slot;
     case V_RECORD: return a->record.n == b->record.n && same_values(p, a->record.v, b->record.v, a->record.n);
     case V_FUNCTION: return same_function(p, a, b);
@@ -179,14 +183,21 @@ static bool same_value(Pair *p, const Value *a, const Value *b)
     case V_BIJECTOR: return same_closure(p, a->bijector.closure, b->bijector.closure);
     case V_OPTIMIZER: return same_closure(p, a->optimizer.closure, b->optimizer.closure);
     case V_THUNK: return a->thunk.expr == b->thunk.expr && a->thunk.leaf == b->thunk.leaf && same_text(p, a->thunk.expr, a->thunk.scope, b->thunk.scope);
-    default: return true;
+    case V_NONE: return true;
+    default: return p->unknown;
     }
 }
 
 bool first_equal(Lower *L, const Value *a, const Value *b)
 {
-    Pair p = {.L = L};
+    Pair p = {.L = L, .unknown = true};
     if (a->kind == V_TENSOR && b->kind == V_TENSOR) return a->tensor.v == b->tensor.v;
+    return same_value(&p, a, b);
+}
+
+bool first_surely_equal(Lower *L, const Value *a, const Value *b)
+{
+    Pair p = {.L = L};
     return same_value(&p, a, b);
 }
 
@@ -199,7 +210,7 @@ void first_begins(Ctx *c, int slot)
 
 bool first_same(Ctx *c, const Ast *draw, const Ast *value, Scope *was, Scope *now, const char *path, Span at, const char *hint)
 {
-    Pair p = {.L = c->L, .was = was, .now = now};
+    Pair p = {.L = c->L, .was = was, .now = now, .unknown = true};
     Reading t = {&p, true};
     if (!was || c->L->guess || was == now) return true;
     if (draw) visit(&t, draw);

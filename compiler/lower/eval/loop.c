@@ -445,11 +445,13 @@ static Value *looped(Ctx *c, Loop *l)
     Lower *L = c->L;
     Fn *fn = L->fn;
     Span at = l->at;
+    ShuffleMark shuffles = fn_shuffles(L);
     int streams = fn->streams.n, carried = fn->carried.n, asks = fn->carried_asks.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     for (int attempt = 0; attempt < 5; attempt++) {         /* types grow a few times at most: elements, shapes, axes */
         IrVal *next[MAX_CARRIED + 1];
         bool changed = false;
         fn_forget_streams(L, streams);
+        fn_shuffles_back(L, shuffles);
         fn->carried.n = carried;
         fn->carried_asks.n = asks;
         drop_slopes(fn, l->body);
@@ -503,6 +505,7 @@ static void assign_while_going(Ctx *c, const Loop *l, IrVal *const *now, int pen
 static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
 {
     Lower *L = c->L;
+    ShuffleMark shuffles = fn_shuffles(L);
     for (int64_t t = 0; t < l->n; t++) {
         IrVal *next[MAX_CARRIED + 1];
         int pendings = pending_count(L), assigns = L->fn->loop_assigns.n;
@@ -510,13 +513,17 @@ static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
         Guard going = {l->until >= 0 ? now[l->until] : NULL, false, c->guards};
         if (l->until >= 0) round.guards = &going;
         now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
+        L->fn->shuffles_next = shuffles.next;
+        array_push(L->a, &L->fn->loops, ((__typeof__(*L->fn->loops.v)){now[l->n_carried], l->n}));
         l->result = round_result(&round, l, now);
+        L->fn->loops.n--;
         if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
         assign_while_going(c, l, now, pendings, assigns);
         keep_unrolled(c, l, now, next, out + t * l->n_state);
         memcpy(now, next, sizeof *now * (size_t)l->n_carried);
         if (L->too_large) return false;
     }
+    if (shuffles.next == shuffles.n) L->fn->shuffles_next = L->fn->shuffles.n;
     return true;
 }
 
@@ -534,6 +541,7 @@ static bool stack_rounds(Ctx *c, const Loop *l, IrVal **out, IrVal **stacked)
 static Value *round_by_round(Ctx *c, Loop *l)
 {
     Lower *L = c->L;
+    ShuffleMark shuffles = fn_shuffles(L);
     int streams = L->fn->streams.n, k = 0;
     IrVal *now[MAX_CARRIED + 2], **out = arena_array(L->a, IrVal *, l->n_state * l->n + 1);
     bool changed = true;
@@ -543,6 +551,7 @@ static Value *round_by_round(Ctx *c, Loop *l)
     for (int attempt = 0; attempt < 5 && changed; attempt++) {
         changed = false;
         fn_forget_streams(L, streams);
+        fn_shuffles_back(L, shuffles);
         pending_back(L, &before);
         L->fn->loop_assigns.n = assigns;
         L->fn->ahead_moves.n = moves;
@@ -597,12 +606,14 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
     Fn *fn = L->fn;
     int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
+    ShuffleMark shuffles = fn_shuffles(L);
     Value *v = NULL;
     Unroll u = {0};
     for (bool more = true; more;) {
         bool unroll = u.body && (l.slopes || u.rounds || l.n <= FEW_ROUNDS);
         if (unroll && l.n > MOST_UNROLLED) return cannot_go_on(c, &u);
         l.slopes = u.body && !unroll;
+        fn_shuffles_back(L, shuffles);
         v = unroll ? unrolled(c, &l) : looped(c, &l);
         fn->carried.n = carried;
         if (val_bad(v)) fn->loop_assigns.n = assigns, fn->ahead_moves.n = moves, fn->watched.n = watched;

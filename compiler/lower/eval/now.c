@@ -211,17 +211,10 @@ static void make_all(Now *k, IrVal *v)
 
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
-static void follow(IrModule *to, const IrModule *m)
-{
-    for (int i = 0; i < m->axes.n; i++) ir_axis(to, m->axes.v[i].name, m->axes.v[i].extent);
-    for (int i = 0; i < m->streams.n; i++) ir_stream(to, m->streams.v[i]);
-}
-
 static Now begin(Lower *L, const NowGiven *given, int n_given, NowSlots slots, bool as_they_are)
 {
     Arena *a = arena_new();
-    Now k = {.L = L, .scratch = a, .m = ir_module(a, IR_F64), .given = given, .n_given = n_given, .slots = slots, .as_they_are = as_they_are};
-    follow(k.m, L->m);
+    Now k = {.L = L, .scratch = a, .m = ir_module_beside(a, IR_F64, L->m), .given = given, .n_given = n_given, .slots = slots, .as_they_are = as_they_are};
     k.f = ir_fn(k.m, "now", IR_FN_REPORT);
     k.f->tick_slot = -1;
     k.b = (IrBuilder){.m = k.m, .block = &k.f->body};

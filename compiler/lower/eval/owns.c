@@ -2,7 +2,6 @@
  * comparison or distribution that has. What a body can reach are its free names, as lang/check found them, and the arguments given. */
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/own.h"
-#include "lang/check/walk.h"
 
 typedef struct Walk {
     Lower   *L;

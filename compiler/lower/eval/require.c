@@ -34,6 +34,33 @@ static const char *wrong_arity(Lower *L, const Value *f, int n)
     return strf(L, "the function takes %d argument%s, and is given %d", takes, takes == 1 ? "" : "s", n);
 }
 
+/* ---- what held before: each use of a comparison asks again, mostly of the same functions ------------------------------ */
+
+static bool same_span(Span a, Span b) { return a.file == b.file && a.begin == b.begin && a.end == b.end; }
+
+static bool is_held(Lower *L, const Held *h, const Call *k)
+{
+    bool same = same_span(h->at, k->at);
+    for (int i = 0; i < 4 && same; i++) same = h->v[i] && k->v[i] ? first_surely_equal(L, h->v[i], k->v[i]) : h->v[i] == k->v[i];
+    return same;
+}
+
+static bool held_before(Lower *L, const Call *k)
+{
+    bool held = false;
+    for (int i = 0; i < L->held.n && !held; i++) held = is_held(L, &L->held.v[i], k);
+    return held;
+}
+
+/* It was looked at. */
+static Value *seen_to_hold(Lower *L, const Call *k)
+{
+    Held h = {.at = k->at};
+    for (int i = 0; i < 4; i++) h.v[i] = k->v[i];
+    array_push(L->a, &L->held, h);
+    return holds(L);
+}
+
 /* ---- functions at numbers ----------------------------------------------------------------------------------------- */
 
 enum { MOST_POINTS = 64 };
@@ -162,13 +189,14 @@ static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly
     if (!callable(k->v[0])) return mistake(c, k, name, "a function of one number", k->v[0]);
     const char *arity = wrong_arity(c->L, k->v[0], 1);
     if (arity) return fails(c->L, arity);
+    if (held_before(c->L, k)) return holds(c->L);
     ratios(x);
     bool known = numbers_at(c, k->v[0], x, RATIOS, k, y);
     for (int step = 1; step < RATIOS && known; step *= 2) {
         const char *why = chords(c, k, x, y, step, strictly, &known);
         if (why) return fails(c->L, why);
     }
-    return holds(c->L);
+    return known ? seen_to_hold(c->L, k) : holds(c->L);
 }
 
 Value *builtin_convex(Ctx *c, const Call *k) { return seen_convex(c, k, "convex", false); }
@@ -179,10 +207,11 @@ Value *builtin_curved(Ctx *c, const Call *k)
 {
     double x[RATIOS], y[RATIOS];
     if (k->v[0]->kind != V_FUNCTION) return mistake(c, k, "curved", "a function of one number", k->v[0]);
+    if (held_before(c->L, k)) return holds(c->L);
     ratios(x);
     if (!slopes_at(c, k->v[0], 2, x, RATIOS, k, y)) return holds(c->L);
     for (int i = 0; i < RATIOS; i++)
-        if (y[i] > 0) return holds(c->L);
+        if (y[i] > 0) return seen_to_hold(c->L, k);
     return fails(c->L, "its second derivative is above 0 nowhere from 0.0001 to 10000");
 }
 
@@ -194,13 +223,14 @@ Value *builtin_same_slope(Ctx *c, const Call *k)
     double x[N], a[N], b[N];
     for (int i = 0; i < 2; i++)
         if (k->v[i]->kind != V_FUNCTION) return mistake(c, k, "same_slope", "two functions of one number", k->v[i]);
+    if (held_before(c->L, k)) return holds(c->L);
     for (int i = 0; i < N; i++) x[i] = -3 + 0.5 * i + 0.01;
     if (!slopes_at(c, k->v[0], 1, x, N, k, a) || !slopes_at(c, k->v[1], 1, x, N, k, b)) return holds(c->L);
     for (int i = 0; i < N; i++)
         if (fabs(a[i] - b[i]) > 1e-6 * fmax(1, fabs(a[i]) + fabs(b[i])))
             return fails(c->L, strf(c->L, "at %s the slope of one is %s, and of the other %s", text_of(c->L, x[i]), text_of(c->L, a[i]),
                                     text_of(c->L, b[i])));
-    return holds(c->L);
+    return seen_to_hold(c->L, k);
 }
 
 /* ---- scores: what is true with probability p is told best by saying p --------------------------------------------- */
@@ -214,6 +244,7 @@ Value *builtin_proper(Ctx *c, const Call *k)
     if (!callable(k->v[0])) return mistake(c, k, "proper", "a score(d, real): what saying d costs, when it is real and when it is not", k->v[0]);
     const char *arity = wrong_arity(L, k->v[0], 2);
     if (arity) return fails(L, arity);
+    if (held_before(L, k)) return holds(L);
     for (int i = 0; i < N; i++) {
         p[i] = 0.05 * (i + 1);
         a[i] = b[i] = (Args){.n = 2, .v = {val_real(L, p[i]), val_bool(L, true)}, .at = {k->at, k->at}};
@@ -227,7 +258,7 @@ Value *builtin_proper(Ctx *c, const Call *k)
             return fails(L, strf(L, "where %s of the samples are real, saying %s costs %s, and saying %s no more than %s", text_of(L, p[i]),
                                  text_of(L, p[i]), text_of(L, right), text_of(L, p[j]), text_of(L, other)));
         }
-    return holds(L);
+    return seen_to_hold(L, k);
 }
 
 /* ---- kernels ------------------------------------------------------------------------------------------------------ */
@@ -445,13 +476,13 @@ Value *builtin_positive_semidefinite(Ctx *c, const Call *k)
     if (arity) return fails(c->L, arity);
     Dist *p = as_dist(c, k->v[1], k->at);
     if (!p) return val_error(c->L);
-    if (c->L->guess) return holds(c->L);
+    if (c->L->guess || held_before(c->L, k)) return holds(c->L);
     bool        centered = k->v[2] && k->v[2]->b;
     Points      drawn = {.p = p, .n = DRAWS, .said = strf(c->L, "draws of %s", dist_text(c->L, p))};
     double     *g = gram(c, k, &drawn);
     const char *why = g ? not_positive(c->L, g, &drawn, centered) : NULL;
     if (g && !why && k->v[3] && k->v[3]->b) why = not_positive_around(c, k, p, centered);
-    return why ? fails(c->L, why) : holds(c->L);
+    return why ? fails(c->L, why) : g ? seen_to_hold(c->L, k) : holds(c->L);
 }
 
 /* ---- logits: what is a probability by how it is made is none ------------------------------------------------------- */

@@ -10,7 +10,6 @@
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 #include "lang/check/advice.h"
-#include "lang/check/walk.h"
 #include "lang/syntax/parse.h"
 #include "stdlib/stdlib.h"
 

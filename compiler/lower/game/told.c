@@ -11,7 +11,6 @@
 #include "compiler/lower/own/graph.h"
 #include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
-#include "lang/check/walk.h"
 
 #include <math.h>
 

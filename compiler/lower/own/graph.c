@@ -97,7 +97,7 @@ Part *part_begin(Lower *L, const char *name, IrFnKind kind, Span at)
     p->inside = L->inside > 0;
     array_push(L->work, &L->g->parts, p);
     L->fn = L->graph;
-    L->graph->streams.n = 0;
+    L->graph->streams.n = L->graph->shuffles.n = L->graph->shuffles_next = 0;
     enter(L, p);
     return p;
 }
@@ -625,6 +625,26 @@ int fn_stream(Ctx *c, const char *name)
         L->g->stream_part.v[stream] = L->part;
     }
     return stream;
+}
+
+int fn_shuffle(Ctx *c)
+{
+    Lower *L = c->L;
+    Fn *f = L->fn;
+    const char *path = path_join(L, c->path, "shuffle");
+    for (int i = f->shuffles_next; i < f->shuffles.n; i++)
+        if (!strcmp(f->shuffles.v[i].path, path)) return f->shuffles_next = i + 1, f->shuffles.v[i].stream;
+    array_push(L->work, &f->shuffles, ((Shuffle){path, fn_stream(c, "shuffle")}));
+    f->shuffles_next = f->shuffles.n;
+    return f->shuffles.v[f->shuffles.n - 1].stream;
+}
+
+ShuffleMark fn_shuffles(const Lower *L) { return (ShuffleMark){L->fn->shuffles.n, L->fn->shuffles_next}; }
+
+void fn_shuffles_back(Lower *L, ShuffleMark m)
+{
+    L->fn->shuffles.n = m.n;
+    L->fn->shuffles_next = m.next;
 }
 
 void fn_forget_streams(Lower *L, int n)

@@ -52,6 +52,9 @@ bool   fn_needed(Ctx *c, Span at);                                              
 IrVal *fn_read(Lower *L, int slot);                                             /* the slot's value in the environment */
 IrVal *fn_tick(Lower *L);
 bool   slots_changed(const Lower *L, int slot);                                 /* by a statement so far */
+int    fn_shuffle(Ctx *c);                                                    /* that of a draw of data; in a round of an unrolled loop, of the same draw in the rounds before */
+ShuffleMark fn_shuffles(const Lower *L);
+void   fn_shuffles_back(Lower *L, ShuffleMark m);                             /* the draws since then are evaluated once more */
 int    fn_stream(Ctx *c, const char *name);                                     /* the stream of a draw: path and name, unique in the function */
 void   fn_initialise(Lower *L, int slot, IrVal *v);                             /* in INIT: the value of a new run */
 Fn    *fn_enter_init(Lower *L);                                                 /* L->fn is INIT until fn_leave_init(its result) */
