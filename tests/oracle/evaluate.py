@@ -821,7 +821,9 @@ class Evaluator:
         def derivative(x):
             x = identity(tensor(x), scalar.BOUND)
             y = tensor(self.apply(f, [x], {}, e))
-            return T(x.axes, x.shape, [slope(n, m, scalar.order(n), scalar.applications(n), self.ends) for n, m in zip(y.data, x.data)])
+            axes = union([y, x])                            # of what f takes along, too
+            pairs = [(n, m) for ns, ms in zip(rows_of(y, axes), rows_of(x, axes)) for n, m in zip(ns, ms)]
+            return T(axes, x.shape, [slope(n, m, scalar.order(n), scalar.applications(n), self.ends) for n, m in pairs])
 
         return (derivative,)
 

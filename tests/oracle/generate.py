@@ -387,7 +387,7 @@ class Generator:
                  lambda: f"where({sub()} > {self.number()}, {sub()}, {sub()})", lambda: f"{self.r.choice(['max', 'min'])}({sub()}, {self.number()})",
                  lambda: self.r.choice(["log(1.0 + ({})^2)", "sqrt(0.5 + ({})^2)", "exp(-({})^2)", "abs({})", "({} |> tanh)"]).format(sub()),
                  lambda: f"(for k in [{self.number()}, {self.number()}], h = {sub()} {{ tanh(k * h + {self.number()}) }})",
-                 lambda: f"sum([{sub()}, {self.number()}] * [{self.number()}, {sub()}])"]
+                 lambda: f"sum([{sub()}, {self.number()}] * [{self.number()}, {sub()}])", lambda: self.prime(sub), lambda: self.arms(sub)]
         if self.chance(0.15):
             forms = [lambda: f"stop({sub()})"]
         forms += [lambda: f"fold({sub()}, {self.r.randint(2, 3)}, fn(h, i) tanh(0.5 * h + {self.without_states(here, axis, var)}))",
@@ -423,6 +423,7 @@ class Generator:
             forms += [lambda: f"{self.r.choice(players).name}({sub()})"] * 4
             forms += [lambda: self.applied_in_loop(sub, self.r.choice(players))] * 2
             forms += [lambda: f"{self.penalty(here, self.r.choice(players), sub())}"]
+            forms += [lambda: f"0.3 * {self.r.choice(players).name}'({sub()})"]
         if self.of("vector"):
             forms += [lambda: f"{self.r.choice(self.of('vector')).name}([{sub()}, {sub()}])"] * 2
         if not axis and not var:
@@ -430,6 +431,17 @@ class Generator:
             for n, k in self.tuples[-1:]:
                 forms += [lambda: f"{n}"]
         return self.r.choice(forms)()
+
+    def prime(self, sub):
+        """The derivative of a function that takes along what stands around it, once or twice."""
+        t = self.fresh("t")
+        return f"0.2 * (fn({t}) {self.r.choice([f'{t}^3 * {sub()}', f'tanh({t} * {sub()}) * {t}', f'sin({t}) * {sub()} + {t}^2'])}){self.r.choice(['', chr(39)])}'({sub()})"
+
+    def arms(self, sub):
+        """Arms that share what is not finite where neither is taken."""
+        c, l = self.fresh("c"), self.fresh("l")
+        root, a, b = self.r.choice(["sqrt", "log"]), self.positive(), self.positive()
+        return f"{{ let {c} = {sub()}; let {l} = {root}({c}); 0.2 * (where({c} > {a}, {l}, {sub()}) + where({c} > {b}, {self.r.choice([l + ' * ' + c, sub()])}, {self.number()})) }}"
 
     def loop_value(self, here, sub, axis, var):
         """A loop that runs, in one of its wider forms: what it carries, when it ends, what is kept of its rounds."""
