@@ -121,6 +121,7 @@ static void take(KPlan *p, const Candidate *c)
     k->sum = k->sinks.v[0];
     k->sinks.n = 0;
     map->merged = k;
+    plan_did(p, PLAN_whole, true);
 }
 
 /* About equally many blocks at a time: what their samples give stays in a cache of the core. A unit is UNIT rows of one block. */

@@ -964,15 +964,16 @@ for l in {LOGITS} {{
 
 
 def digits_of(text):
-    """(line, net, place) -> rows of t, as written in f64, in f32, here, marked."""
+    """(line, net, place) -> rows of t, as written in f64, in f32, here, marked, and exactly, where that is known."""
     out, at = {}, None
     for line in text.split("\n"):
         if m := re.match(r"# line (\d+)[^:]*: the slope of ", line):
             at = int(m[1])
         elif m := re.match(r"# by the value of (\S+) at a draw of (.*), in one draw's share:$", line):
             rows = out[at, m[1], m[2]] = []
-        elif m := re.match(r"# +([-0-9.]+) +(\S+) +(\S+) +(\S+)(  \*)?$", line):
-            rows.append((*(float(m[i]) for i in range(1, 5)), bool(m[5])))
+        elif m := re.match(r"# +([-0-9.]+) +(\S+) +(\S+) +(\S+)(?: +([-0-9][-+.e0-9]*))? *(\*|!)?$", line):
+            rows.append((*(float(m[i]) for i in range(1, 5)), m[6] == "*", m[5] and float(m[5])))
+            assert m[6] != "!", line
     return out
 
 
@@ -993,13 +994,15 @@ def test_what_stabilising_brings():
         assert set(critic) == {"p", "G"}, (of, tables.keys())
         for place, rows in critic.items():
             assert [r[0] for r in rows] == [-88, -40, -16, -8, -1, 0, 1, 8, 16, 40, 88]
-            for t, wide, written, here, mark in rows:
+            for t, wide, written, here, mark, exactly in rows:
                 t = D(t)
                 true = (loss(t + h, D(0)) - loss(t - h, D(0))) / (2 * h) if place == "p" else (loss(D(0), t + h) - loss(D(0), t - h)) / (2 * h)
                 true = math.copysign(math.inf, true) if abs(true) > D(2)**128 * (1 - D(2)**-25) else float(true)
                 assert near(here, true), (of, place, t, here, true)
+                assert exactly is None or abs(exactly - true) <= 1e-7 * abs(true), (of, place, t, exactly, true)
                 assert abs(t) > 1 or abs(wide - true) <= 1e-7 * abs(true), (of, place, t, wide, true)
-                assert mark == (not near(written, here)) or abs(abs(written - here) / max(abs(here), 1e-45) * 2**24 - 4) < 3, (of, place, t, written, here, mark)
+                least = abs(here) < 2.0**-120                   # a draw's share of it has fewer places
+                assert least or mark == (not near(written, here)) or abs(abs(written - here) / max(abs(here), 1e-45) * 2**24 - 4) < 3, (of, place, t, written, here, mark)
                 held, marked = held + 1, marked + mark
     assert held > 300 and marked > 80, (held, marked)
     # a value that two terms of the loss have
