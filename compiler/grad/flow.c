@@ -204,18 +204,13 @@ const IrNode *flow_cut(const Flow *f)
     return NULL;
 }
 
-static bool loses_axis(const IrNode *n, const uint8_t *need, IrAxes axes)
-{
-    for (int i = 0; i < n->n_args; i++)
-        for (int k = 0; k < axes.n && need[n->arg[i]->id]; k++) {
-            bool lost = ir_axes_has(n->arg[i]->type.axes, axes.id[k]);
-            for (int r = 0; r < n->n_results; r++) lost &= !ir_axes_has(n->result[r].type.axes, axes.id[k]);
-            if (lost) return true;
-        }
-    return false;
-}
+/* What is looked for on the live paths to outputs, in order: at() tells of a node, where its bodies have none. */
+typedef struct Search {
+    bool (*at)(struct Search *s, const IrNode *n, const uint8_t *need);
+    IrAxes axes;
+} Search;
 
-const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes axes)
+static const IrNode *first_on_path(const Flow *f, IrVal *const *outputs, int n_out, Search s)
 {
     const uint8_t *need = flow_need(f, outputs, NULL, n_out);
     for (int k = 0; k < f->order.n; k++) {
@@ -226,13 +221,26 @@ const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes 
         for (int b = 0; b < n->n_bodies; b++) {
             bool *params;
             Flow in = flow_of_body(f, n, b, &params);
-            const IrNode *inner = flow_meet(&in, n->body[b]->yield, n->body[b]->n_yields, axes);
+            const IrNode *inner = first_on_path(&in, n->body[b]->yield, n->body[b]->n_yields, s);
             if (inner) return inner;
         }
-        if (loses_axis(n, need, axes)) return n;
+        if (s.at(&s, n, need)) return n;
     }
     return NULL;
 }
+
+static bool loses_axis(Search *s, const IrNode *n, const uint8_t *need)
+{
+    for (int i = 0; i < n->n_args; i++)
+        for (int k = 0; k < s->axes.n && need[n->arg[i]->id]; k++) {
+            bool lost = ir_axes_has(n->arg[i]->type.axes, s->axes.id[k]);
+            for (int r = 0; r < n->n_results; r++) lost &= !ir_axes_has(n->result[r].type.axes, s->axes.id[k]);
+            if (lost) return true;
+        }
+    return false;
+}
+
+const IrNode *flow_meet(const Flow *f, IrVal *const *outputs, int n_out, IrAxes axes) { return first_on_path(f, outputs, n_out, (Search){loses_axis, axes}); }
 
 /* What the rounds of a scan put out, in the other order: for the way back through it. */
 static bool turns_rounds(const IrNode *n)
@@ -252,22 +260,12 @@ static bool leaves_in_place(const IrNode *n, IrAxes made)
     }
 }
 
-const IrNode *flow_mix(const Flow *f, IrVal *const *outputs, int n_out, IrAxes made)
+static bool mixes(Search *s, const IrNode *n, const uint8_t *need)
 {
-    const uint8_t *need = flow_need(f, outputs, NULL, n_out);
-    for (int k = 0; k < f->order.n; k++) {
-        const IrNode *n = f->order.v[k];
-        bool on_path = false;
-        for (int r = 0; r < n->n_results; r++) on_path |= need[n->result[r].id];
-        if (!on_path || !any_live_arg(f, n)) continue;
-        for (int b = 0; b < n->n_bodies; b++) {
-            bool *params;
-            Flow in = flow_of_body(f, n, b, &params);
-            const IrNode *inner = flow_mix(&in, n->body[b]->yield, n->body[b]->n_yields, made);
-            if (inner) return inner;
-        }
-        if (!leaves_in_place(n, made)) return n;
-        if (n->op == IR_as_sample) made = ir_axes_add(made, n->attr->axis);
-    }
-    return NULL;
+    (void)need;
+    if (!leaves_in_place(n, s->axes)) return true;
+    if (n->op == IR_as_sample) s->axes = ir_axes_add(s->axes, n->attr->axis);
+    return false;
 }
+
+const IrNode *flow_mix(const Flow *f, IrVal *const *outputs, int n_out, IrAxes made) { return first_on_path(f, outputs, n_out, (Search){mixes, made}); }

@@ -7,6 +7,18 @@
 
 #include <string.h>
 
+bool ir_compare_holds(IrCompare how, int sign)
+{
+    switch (how) {
+    case IR_EQ: return sign == 0;
+    case IR_NE: return sign != 0;
+    case IR_LT: return sign < 0;
+    case IR_LE: return sign <= 0;
+    case IR_GT: return sign > 0;
+    default: return sign >= 0;
+    }
+}
+
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
 enum { MANY = IR_MANY };

@@ -51,6 +51,7 @@ IrType  ir_scalar(IrElem e);                                /* rank 0, no axes *
 /* ---- attributes ------------------------------------------------------------------------------------------------- */
 
 typedef enum { IR_EQ, IR_NE, IR_LT, IR_LE, IR_GT, IR_GE } IrCompare;
+bool ir_compare_holds(IrCompare how, int sign);             /* of a and b, where a - b has that sign: neither is NaN */
 typedef enum { IR_FORM_CHAIN, IR_FORM_LANES, IR_FORM_BLAS } IrForm;
 
 typedef struct { uint8_t n; int64_t v[IR_MAX_RANK]; } IrInts;

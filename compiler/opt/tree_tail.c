@@ -96,18 +96,6 @@ static Tail *read_linear(Side *s, IrVal *v)
     return tail_t(s->space, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
 }
 
-static bool holds(IrCompare how, int sign)
-{
-    switch (how) {
-    case IR_EQ: return sign == 0;
-    case IR_NE: return sign != 0;
-    case IR_LT: return sign < 0;
-    case IR_LE: return sign <= 0;
-    case IR_GT: return sign > 0;
-    default: return sign >= 0;
-    }
-}
-
 /* The sign of a - b. */
 static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
 {
@@ -120,7 +108,7 @@ static Tail *read_select(Side *s, const IrNode *n)
     const IrNode *c = n->arg[0]->def;
     int sign;
     if (!c || c->block != s->w->b->block || c->op != IR_compare || !ir_is_real(c->arg[0]->type.elem) || !compares(s, c->arg[0], c->arg[1], &sign)) return NULL;
-    return read(s, n->arg[holds(c->attr->compare, sign) ? 1 : 2]);
+    return read(s, n->arg[ir_compare_holds(c->attr->compare, sign) ? 1 : 2]);
 }
 
 static Tail *read_abs(Side *s, IrVal *v)

@@ -81,24 +81,12 @@ static Big function(int n, IrOp op, const Big *a)
     }
 }
 
-static bool holds(IrCompare how, int sign)
-{
-    switch (how) {
-    case IR_EQ: return sign == 0;
-    case IR_NE: return sign != 0;
-    case IR_LT: return sign < 0;
-    case IR_LE: return sign <= 0;
-    case IR_GT: return sign > 0;
-    default: return sign >= 0;
-    }
-}
-
 static Big selected(Exactly *k, const IrNode *n)
 {
     const IrNode *c = n->arg[0]->def;
     if (!c || c->op != IR_compare || !ir_is_real(c->arg[0]->type.elem)) return big_none();
     Big a = value(k, c->arg[0]), b = value(k, c->arg[1]);
-    return a.none || b.none ? big_none() : value(k, n->arg[holds(c->attr->compare, compared(k->n, &a, &b)) ? 1 : 2]);
+    return a.none || b.none ? big_none() : value(k, n->arg[ir_compare_holds(c->attr->compare, compared(k->n, &a, &b)) ? 1 : 2]);
 }
 
 static Big fraction(int n, Q q)
