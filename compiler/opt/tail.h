@@ -40,9 +40,9 @@ typedef struct Tail {
 
 Tail *tail_copy(const TailSpace *space, const Tail *a);
 Tail *tail_number(const TailSpace *space, Two c);
-Tail *tail_f64(const TailSpace *space, double c);  /* a number that is known so far only */
-Tail *tail_t(const TailSpace *space, Q c, Two add);  /* c T + add */
-Tail *tail_scale(const TailSpace *space, const Tail *a, double c);  /* c a power of two, or its opposite */
+Tail *tail_f64(const TailSpace *space, double c);           /* a number that is known so far only */
+Tail *tail_t(const TailSpace *space, Q c, Two add);    /* c T + add */
+Tail *tail_scale(const TailSpace *space, const Tail *a, double c);    /* c a power of two, or its opposite */
 Tail *tail_add(const TailSpace *space, const Tail *a, const Tail *b);
 Tail *tail_mul(const TailSpace *space, const Tail *a, const Tail *b);
 Tail *tail_div(const TailSpace *space, const Tail *a, const Tail *b);
