@@ -30,7 +30,6 @@ Promises whose rate of false alarms is above 0.01, and what they spread by.
 | program | promised | reached | missed | why |
 | --- | --- | --- | --- | --- |"""
 WHY = {
-    "flows/realnvp_wgan_moons": "Where the game comes to rest: nearer, the likelihood of the data would come back, too.",
     "imitation/gail_pendulum": "The policies: their mean cost goes from 161 to 177 with the seed, where 4000 episodes measure the expert's to 1 %.",
 }
 
