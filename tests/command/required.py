@@ -36,6 +36,8 @@ FAILS = [
     ("probs of classes", "report a = log_prob(Categorical(probs: [0.25 * s, 0.5]), 0)", "probabilities whose sum is not 1; choice(weights) takes weights of any sum: 0.25 (line 5)", 1),
     ("var", "report a = var([1.0, 2, 4], ddof: 2 - s)", "a variance of no more numbers than ddof, which is 0 or above: 3 (line 5)", -1),
     ("quantile", "report a = quantile([1.0, 2, 4], 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("a smoothing", "report a = cross_entropy([1.0, 2], 1, smoothing: 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("octiles", "report a = octile_summaries([0, s])[1]", "octiles of which half are one number say no shape: 0 (line 5)", 0),
     ("clip", "report a = clip(0, s)(0.5)", "a least that is above the most: 0 (line 5)", -1),
     ("momentum", "update W minimize W()^2 with momentum(1e-3, mu: s - 2)", "a momentum of 1 or more, which forgets nothing: 1 (line 5)", 1),
     ("a rate", "update W minimize W()^2 with sgd(1e-3 * s)", "a rate below 0: -0.001 (line 5)", -1),
@@ -81,7 +83,7 @@ HOLDS = [
 
 
 def program(line):
-    return f"import distributions, moments, optim\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
+    return f"import distributions, moments, nn, optim, simulators\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
 
 
 def runs(line):
