@@ -13,6 +13,12 @@ FAILS = [
     ("Normal(0, s)", "report a = E[x ~ Normal(0, s) : 8] x", "a standard deviation below 0: -1 (line 5)", -1),
     ("its density", "report a = log_prob(Normal(0, s), 1)", "a standard deviation that is not above 0 has no density: 0 (line 5)", 0),
     ("Uniform(1, s)", "report a = log_prob(Uniform(0, s), 0)", "an interval that does not end above its beginning: 0 (line 5)", 0),
+    ("Uniform(1, s), beside it", "report a = log_prob(Uniform(1, s + 0.5), 3)", "an interval that does not end above its beginning: 1 (line 5)", 0),
+    ("another interval", "report a = Uniform(0, 1).kl(Uniform(0, s))", "an interval that does not end above its beginning: 0 (line 5)", 0),
+    ("another rate", "report a = Exponential(1).kl(Exponential(s))", "a rate that is not above 0: 0 (line 5)", 0),
+    ("weights too large", "report a = choice([3e38 * (3 - s), 1]).probs[1]", "weights that have no finite sum: inf (line 5)", 1),
+    ("no part", "report a = Mixture([1, 1], [Uniform(0, 1), Uniform(0, 2)]).posterior(2 - s)[0]", "x is a draw of none of the parts: no density is above 0 there: -inf (line 5)", -1),
+    ("a share of Beta", "report a = beta_i(s, 1, 0.5)", "a > 0 is required: 0 (line 5)", 0),
     ("its entropy", "report a = Normal(0, s).entropy", "a standard deviation that is not above 0 has no density: 0 (line 5)", 0),
     ("a quantile", "report a = Normal(0, 1).quantile(0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
     ("classes of no logits", "report a = E[k ~ Categorical(logits: [log(s), 1]) : 9] k", "weights that have no finite sum: nan (line 5)", -1),
@@ -30,6 +36,8 @@ FAILS = [
     ("probs of classes", "report a = log_prob(Categorical(probs: [0.25 * s, 0.5]), 0)", "probabilities whose sum is not 1; choice(weights) takes weights of any sum: 0.25 (line 5)", 1),
     ("var", "report a = var([1.0, 2, 4], ddof: 2 - s)", "a variance of no more numbers than ddof, which is 0 or above: 3 (line 5)", -1),
     ("quantile", "report a = quantile([1.0, 2, 4], 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("a smoothing", "report a = cross_entropy([1.0, 2], 1, smoothing: 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("octiles", "report a = octile_summaries([0, s])[1]", "octiles of which half are one number say no shape: 0 (line 5)", 0),
     ("clip", "report a = clip(0, s)(0.5)", "a least that is above the most: 0 (line 5)", -1),
     ("momentum", "update W minimize W()^2 with momentum(1e-3, mu: s - 2)", "a momentum of 1 or more, which forgets nothing: 1 (line 5)", 1),
     ("a rate", "update W minimize W()^2 with sgd(1e-3 * s)", "a rate below 0: -0.001 (line 5)", -1),
@@ -75,7 +83,7 @@ HOLDS = [
 
 
 def program(line):
-    return f"import distributions, moments, optim\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
+    return f"import distributions, moments, nn, optim, simulators\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
 
 
 def runs(line):
