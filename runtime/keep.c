@@ -226,7 +226,7 @@ static bool takes_checkpoint(void *arg, const SafeFile *f)
 
 static GanStatus refuse_steps(Trainer *t)
 {
-    char then[48] = "the steps of its file", now[48] = "those of the file";
+    char then[48] = "the steps of its file", now[48] = "those of the file as it is";
     if (t->past_steps >= 0) snprintf(then, sizeof then, "--steps %" PRId64, t->past_steps);
     if (t->o->steps >= 0) snprintf(now, sizeof now, "--steps %" PRId64, t->o->steps);
     return gan_error_in(t->err, GAN_WRONG, t->o->out,

@@ -18,15 +18,16 @@ static bool only_shows(const GanSchedule *n)
 
 /* ---- the sum -------------------------------------------------------------------------------------------------------- */
 
-static void add_node(XXH3_state_t *h, const GanProgram *p, const GanSchedule *n, bool all)
+/* ahead: the run has not come to the end of this statement, so how many rounds a block has there is no part of what was. */
+static void add_node(XXH3_state_t *h, const GanProgram *p, const GanSchedule *n, bool all, bool ahead)
 {
     static const uint64_t none[2];
-    const int64_t fields[] = {n->kind, n->count, n->by_step}, end = -1;
+    const int64_t rounds = ahead && n->kind == GAN_ALTERNATE ? -1 : n->count, fields[] = {n->kind, rounds, n->by_step}, end = -1;
     if (!all && only_shows(n)) return;
     XXH3_128bits_update(h, fields, sizeof fields);
     XXH3_128bits_update(h, n->fn >= 0 ? p->function[n->fn].sum : none, sizeof none);
     if (n->kind == GAN_EXPECT) XXH3_128bits_update(h, n->name, strlen(n->name));
-    for (int i = 0; i < n->n_kids; i++) add_node(h, p, n->kid[i], all);
+    for (int i = 0; i < n->n_kids; i++) add_node(h, p, n->kid[i], all, false);
     XXH3_128bits_update(h, &end, sizeof end);
 }
 
@@ -44,7 +45,8 @@ void lineage_sum(const GanProgram *p, const TrainerPath *at, char hex[LINEAGE_SU
         if (promise && !later) XXH3_128bits_update(&h, &expects, sizeof expects);       /* a checkpoint knows it by its number */
         expects += promise;
         if (later) continue;
-        add_node(&h, p, n, i < here || (i == here && deep));
+        bool past = i < here || (i == here && deep);
+        add_node(&h, p, n, past, !past);
     }
     XXH128_hash_t sum = XXH3_128bits_digest(&h);
     snprintf(hex, LINEAGE_SUM, "%016" PRIx64 "%016" PRIx64, (uint64_t)sum.high64, (uint64_t)sum.low64);

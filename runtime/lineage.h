@@ -1,4 +1,5 @@
-/* lineage.h - whether a program goes on with a run that another version of it has begun: one whose reports, plots and images alone are others.
+/* lineage.h - whether a program goes on with a run that another version of it has begun: one whose reports, plots and images, and how many
+ * rounds are to come, alone are others.
  *
  * A state hangs on the functions that have made it and will go on with it. Two versions whose functions are the same, but for those that
  * show something, come by the same states. What a new report would have drawn by now is known from how often it would have been made, and

@@ -206,6 +206,7 @@ static const struct { const char *rows, *why; } broken[] = {
     {"%r = polygamma %s {n -2} : f32[]", "outside -1"},
     {"%r = normal {stream \"x\"} : f32<a>[2]", "drawn from twice"},
     {"%r = randint {stream \"r\" n 0} : i32[]", "1..2^31-1"},
+    {"%r = randint {stream \"r\" n 4} : i64[]", "wants i32"},
     {"%r = uniform {stream \"r\"} : i32[]", "is not of real numbers"},
     {"%r = extern %n, %w : f32[2]", "has no symbol"},
     {"%r = extern %w {symbol \"s\"} : f32[2]", "a seed, i64[]"},

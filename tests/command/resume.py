@@ -327,6 +327,39 @@ def test_other_steps_are_refused_where_they_would_be_another_run():
         assert r.status == 1 and "the steps of its file" in r.err and "has come to step 20" in r.err, r
 
 
+def test_steps_are_changed_in_the_file():
+    """A block that the run has not left may get other rounds, and what comes behind; one that it has left may not."""
+    for text in (PROGRAM, PROGRAM + "alternate 5 steps, batch 128 { update D minimize gan.critic with adam(1e-3) }\n"):
+        with folder() as d:
+            path, cut = program(d, 60), os.path.join(d, "cut")
+            def version(steps):
+                with open(path, "w") as f:
+                    f.write(text.replace("STEPS", str(steps)))
+            version(90)
+            whole, _ = uncut(d, path)
+            version(60)
+            assert gan("run", path, "--out", cut, "--quiet").status == 0
+            version(90)
+            r = gan("run", path, "--out", cut, "--quiet", "--resume")
+            assert r.status == 0 and "resuming at step 60" in r.err, r
+            assert tensors(newest_state(cut)[1]) == tensors(newest_state(whole)[1]) and reports(cut) == reports(whole), (reports(cut), reports(whole))
+            before = newest_state(cut)
+            version(30)
+            r = gan("run", path, "--out", cut, "--quiet", "--resume")
+            assert r.status == 1 and "has come to step" in r.err, r
+            assert newest_state(cut) == before
+    with folder() as d:                                     # the first block is behind the run
+        path, out = longer(d, "alternate 5 steps { seen := seen + 1 }\n"), os.path.join(d, "out")
+        assert gan("run", path, "--out", out, "--quiet").status == 0
+        os.remove(os.path.join(out, "checkpoints", "000000005.safetensors"))
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(swap(text, "alternate 5", "alternate 6"))
+        r = gan("run", path, "--out", out, "--quiet", "--resume")
+        assert r.status == 1 and "another version" in r.err, r
+
+
 def test_a_run_that_stopped_is_not_lengthened():
     with folder() as d:
         path, out = os.path.join(d, "stopped.gan"), os.path.join(d, "out")

@@ -513,17 +513,16 @@ static bool all_rounds(Ctx *c, Loop *l, IrVal **now, IrVal **out, bool *changed)
         Guard going = {l->until >= 0 ? now[l->until] : NULL, false, c->guards};
         if (l->until >= 0) round.guards = &going;
         now[l->n_carried] = ir_const_int(fn_builder(c), IR_I32, t);
-        L->fn->shuffles_next = shuffles.next;
-        array_push(L->a, &L->fn->loops, ((__typeof__(*L->fn->loops.v)){now[l->n_carried], l->n}));
+        fn_round(L, shuffles, now[l->n_carried], l->n);
         l->result = round_result(&round, l, now);
-        L->fn->loops.n--;
+        fn_round_end(L);
         if (val_bad(l->result) || !round_next(c, l, next) || L->fn->unroll.body || !widen(c, l, next, changed) || *changed || !settle_yield(c, l, next)) return false;
         assign_while_going(c, l, now, pendings, assigns);
         keep_unrolled(c, l, now, next, out + t * l->n_state);
         memcpy(now, next, sizeof *now * (size_t)l->n_carried);
         if (L->too_large) return false;
     }
-    if (shuffles.next == shuffles.n) L->fn->shuffles_next = L->fn->shuffles.n;
+    fn_rounds_end(L, shuffles);
     return true;
 }
 

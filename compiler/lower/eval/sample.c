@@ -198,7 +198,8 @@ static bool open_axis(Expect *x, const Ast *pattern, const Dist *d)
     if (x->alone && !x->size && x->inner.batch < 0 && dist_finite(x->inner.L, d, &n)) x->all = true;
     if (x->all && !dist_finite(x->inner.L, d, &n)) {
         Diag *e = diag_error(x->inner.L->diags, x->at, E302, ": all takes every row of data, and %s has none", dist_text(x->inner.L, d));
-        diag_hint(e, "E[x ~ p : 5000] draws so many; E[k ~ rows(iota(n)) : all] goes through the classes 0 to n - 1");
+        diag_hint(e, x->sharing > 1 ? "E[x ~ p : all] E[y ~ q : 1] e draws one y for each row x, and : 10 ten of them"
+                                    : "E[x ~ p : 5000] draws so many; E[k ~ rows(iota(n)) : all] goes through the classes 0 to n - 1");
         return false;
     }
     if (!x->all && !sample_size(&x->inner, x->size, x->at, &n)) return false;

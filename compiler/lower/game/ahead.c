@@ -27,7 +27,13 @@ static bool repeated(Ctx *c, const Ast *body, int64_t rounds, Span at)
     }
     int64_t outside = rounds_enter(L, rounds);
     bool ok = true;
-    for (int64_t i = 0; i < rounds && ok && !L->too_large && !L->too_deep; i++) ok = block(c, body);
+    ShuffleMark shuffles = fn_shuffles(L);
+    for (int64_t i = 0; i < rounds && ok && !L->too_large && !L->too_deep; i++) {
+        fn_round(L, shuffles, ir_const_int(fn_builder(c), IR_I32, i), rounds);
+        ok = block(c, body);
+        fn_round_end(L);
+    }
+    fn_rounds_end(L, shuffles);
     L->rounds_around = outside;
     return ok;
 }

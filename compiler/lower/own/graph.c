@@ -641,6 +641,19 @@ int fn_shuffle(Ctx *c)
 
 ShuffleMark fn_shuffles(const Lower *L) { return (ShuffleMark){L->fn->shuffles.n, L->fn->shuffles_next}; }
 
+void fn_round(Lower *L, ShuffleMark before, IrVal *index, int64_t rounds)
+{
+    L->fn->shuffles_next = before.next;
+    array_push(L->a, &L->fn->loops, ((__typeof__(*L->fn->loops.v)){index, rounds}));
+}
+
+void fn_round_end(Lower *L) { L->fn->loops.n--; }
+
+void fn_rounds_end(Lower *L, ShuffleMark before)
+{
+    if (before.next == before.n) L->fn->shuffles_next = L->fn->shuffles.n;
+}
+
 void fn_shuffles_back(Lower *L, ShuffleMark m)
 {
     L->fn->shuffles.n = m.n;

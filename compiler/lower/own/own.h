@@ -54,6 +54,9 @@ IrVal *fn_tick(Lower *L);
 bool   slots_changed(const Lower *L, int slot);                                 /* by a statement so far */
 int    fn_shuffle(Ctx *c);                                                    /* that of a draw of data; in a round of an unrolled loop, of the same draw in the rounds before */
 ShuffleMark fn_shuffles(const Lower *L);
+void   fn_round(Lower *L, ShuffleMark before, IrVal *index, int64_t rounds);    /* a round of an unrolled loop: its draws of data go on where those of the rounds before are */
+void   fn_round_end(Lower *L);
+void   fn_rounds_end(Lower *L, ShuffleMark before);
 void   fn_shuffles_back(Lower *L, ShuffleMark m);                             /* the draws since then are evaluated once more */
 int    fn_stream(Ctx *c, const char *name);                                     /* the stream of a draw: path and name, unique in the function */
 void   fn_initialise(Lower *L, int slot, IrVal *v);                             /* in INIT: the value of a new run */

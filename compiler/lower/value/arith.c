@@ -545,9 +545,18 @@ static Value *known_arms(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
     return face_where(c, cond, filled, filled);
 }
 
+/* Beside a record, and where both are computed, a net stands for its parameters; of two nets a condition known now picks one. */
+static void net_arms(Ctx *c, const Value *cond, Value **yes, Value **no, Span at)
+{
+    if (cond->kind == V_BOOL && (*yes)->kind != V_RECORD && (*no)->kind != V_RECORD) return;
+    *yes = as_numbers(c, *yes, at);
+    *no = as_numbers(c, *no, at);
+}
+
 Value *arith_select(Ctx *c, Value *cond, Value *yes, Value *no, Span at)
 {
     cond = as_settled(c, cond, at), yes = val_stacked(c, as_settled(c, yes, at), at), no = val_stacked(c, as_settled(c, no, at), at);
+    net_arms(c, cond, &yes, &no, at);
     if (cond->kind == V_BOOL && (val_bad(yes) || val_bad(no))) return val_error(c->L);
     Value *arm = cond->kind == V_BOOL ? known_arms(c, cond, yes, no, at) : NULL;
     if (arm) return arm;
