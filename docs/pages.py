@@ -105,6 +105,8 @@ different is not the words, but these:
   `backward`, `step`, `zero_grad` or `detach`: what an update does not name is fixed in it.
 - Code is written for one example. `E[x ~ data]` draws a batch and averages over it; there is no batch dimension in a shape.
 - Whatever stands after `~` is a distribution: data, a generator, `Normal(0, 1)^64`.
+- An update steps all parameters of its player, one that its loss does not reach with the gradient 0: Adam's means go on moving it, and a
+  decay shrinks it, as in PyTorch after `zero_grad(set_to_none=False)`, which by itself skips it. What is to rest is a net of its own.
 - Shapes are checked before anything runs, and nothing is repeated silently.
 - Whole programs stand in `examples/`; the language is [language.md](language.md), the library [library.md](library.md).
 """

@@ -151,15 +151,15 @@ static bool slopes_at(Ctx *c, Value *f, int order, const double *x, int n, const
     return slopes_at_once(c, prime, x, n, k, y) || numbers_at(c, prime, x, n, k, y);
 }
 
-static const char *text_of(Lower *L, double x) { return strf(L, "%.9g", x); }
+static const char *text_of(Lower *L, double x) { return isnan(x) ? "nan" : strf(L, "%.9g", x); }
 
-/* ---- convexity: over the ratios 1e-4 to 1e4, whether the chord between two points lies above f between them -------- */
+/* ---- convexity: over the ratios 1e-4 to 1e4, and closer around 1, where p is like q, whether the chord between two points lies above f between them ---- */
 
 enum { RATIOS = 49 };
 
-static void ratios(double *x)
+static void ratios(double *x, double from, double to)
 {
-    for (int i = 0; i < RATIOS; i++) x[i] = pow(10, -4 + 8.0 * i / (RATIOS - 1));
+    for (int i = 0; i < RATIOS; i++) x[i] = from * pow(to / from, (double)i / (RATIOS - 1));
 }
 
 static const char *between(Lower *L, double a, double m, double b, double fm, double chord, const char *is)
@@ -183,20 +183,27 @@ static const char *chords(Ctx *c, const Call *k, const double *x, const double *
     return NULL;
 }
 
-static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly)
+/* Of the chords between ratios of a range, from neighbours to those `most` apart. */
+static const char *not_convex(Ctx *c, const Call *k, double from, double to, int most, bool strictly, bool *known)
 {
     double x[RATIOS], y[RATIOS];
+    const char *why = NULL;
+    ratios(x, from, to);
+    *known = numbers_at(c, k->v[0], x, RATIOS, k, y);
+    for (int step = 1; step <= most && *known && !why; step *= 2) why = chords(c, k, x, y, step, strictly, known);
+    return why;
+}
+
+static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly)
+{
+    bool far, near;
     if (!callable(k->v[0])) return mistake(c, k, name, "a function of one number", k->v[0]);
     const char *arity = wrong_arity(c->L, k->v[0], 1);
     if (arity) return fails(c->L, arity);
     if (held_before(c->L, k)) return holds(c->L);
-    ratios(x);
-    bool known = numbers_at(c, k->v[0], x, RATIOS, k, y);
-    for (int step = 1; step < RATIOS && known; step *= 2) {
-        const char *why = chords(c, k, x, y, step, strictly, &known);
-        if (why) return fails(c->L, why);
-    }
-    return known ? seen_to_hold(c->L, k) : holds(c->L);
+    const char *why = not_convex(c, k, 1e-4, 1e4, RATIOS - 1, strictly, &far);
+    if (!why) why = not_convex(c, k, 0.25, 4, 2, strictly, &near);
+    return why ? fails(c->L, why) : far && near ? seen_to_hold(c->L, k) : holds(c->L);
 }
 
 Value *builtin_convex(Ctx *c, const Call *k) { return seen_convex(c, k, "convex", false); }
@@ -208,7 +215,7 @@ Value *builtin_curved(Ctx *c, const Call *k)
     double x[RATIOS], y[RATIOS];
     if (k->v[0]->kind != V_FUNCTION) return mistake(c, k, "curved", "a function of one number", k->v[0]);
     if (held_before(c->L, k)) return holds(c->L);
-    ratios(x);
+    ratios(x, 1e-4, 1e4);
     if (!slopes_at(c, k->v[0], 2, x, RATIOS, k, y)) return holds(c->L);
     for (int i = 0; i < RATIOS; i++)
         if (y[i] > 0) return seen_to_hold(c->L, k);
@@ -331,7 +338,7 @@ static bool both_points(Ctx *in, const Call *k, const Points *p, int one, int ot
     return !val_bad(*x) && !val_bad(*y);
 }
 
-/* The kernel of each point with each, row by row; NULL: it is not known now. */
+/* The kernel of each point with each, row by row; NULL: it is not known now, or something in it is wrong by itself, which is said where it is used. */
 static double *gram(Ctx *c, const Call *k, const Points *p)
 {
     Lower *L = c->L;
@@ -351,6 +358,7 @@ static double *gram(Ctx *c, const Call *k, const Points *p)
         g = ir_spread(fn_builder(&in), g, ir_axes_minus(in.axes, g->type.axes));
         if (!now_numbers(L, &g, 1, given, p->at ? 2 : 0, NOW_FIRST, &out)) out = NULL;
     }
+    if (diags_failed(L->diags)) out = NULL;
     trial_end(L, &t);
     forget_axes(L->m, n_axes, n_slots);
     L->n_draws = draws;
@@ -375,7 +383,7 @@ static const char *not_positive(Lower *L, const double *g, const Points *p, bool
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {
             double x = g[i * n + j], y = g[j * n + i];
-            if (!isfinite(x)) return NULL;
+            if (!isfinite(x)) return p->at ? NULL : strf(L, "of two %s it is %s", p->said, text_of(L, x));
             if (fabs(x - y) > 1e-9 * (fabs(x) + fabs(y)))
                 return strf(L, "of two %s it is %s, and of the same two in the other order %s", p->said, text_of(L, x), text_of(L, y));
             a[i][j] = x;
@@ -390,7 +398,8 @@ static const char *not_positive(Lower *L, const double *g, const Points *p, bool
                 centered ? " whose sum is 0" : "", text_of(L, least));
 }
 
-/* ---- points around draws, in a lattice: what no dozen of draws shows, a kernel of the line that is none of the plane, shows where they are near and many */
+/* ---- points around draws, in a lattice: what no dozen of draws shows, a kernel of the line that is none of the plane, shows where they are near and many;
+ * one that is none for slow waves, where they are far and many */
 
 /* The numbers of a few draws, and what one is; NULL: they are no tensors of reals, or not known now. */
 static const double *numbers_of_draws(Ctx *c, const Call *k, Dist *p, IrType *type)
@@ -433,7 +442,7 @@ static int directions(const double *x, int64_t each, int most, double *out, doub
     return n;
 }
 
-/* 8 by 8 points, or 4 by 4 by 4, so far apart. */
+/* 64 points in a row, 8 by 8, or 4 by 4 by 4, so far apart. */
 static void lattice(const double *x, int64_t each, const double *along, int n_along, double step, double *out)
 {
     int side = n_along == 3 ? 4 : n_along == 2 ? 8 : MOST_SEEN;
@@ -453,11 +462,11 @@ static const char *not_positive_around(Ctx *c, const Call *k, Dist *p, bool cent
     const double *x = numbers_of_draws(c, k, p, &at.type);
     double        length = 0;
     at.each = x ? ir_dims_size(&at.type) : 0;
-    if (at.each < 2 || at.each > MOST_NUMBERS) return NULL;
+    if (at.each < 1 || at.each > MOST_NUMBERS) return NULL;
     double *along = arena_array(L->work, double, 3 * at.each), *points = arena_array(L->work, double, MOST_SEEN * at.each);
     int     most = directions(x, at.each, 3, along, &length);
     at.at = points;
-    for (int n = 2; n <= most; n++)
+    for (int n = 1; n <= most; n++)
         for (int i = 0; i < STEPS; i++) {
             lattice(x, at.each, along, n, length * pow(10, -(double)i / STEPS), points);
             double     *g = gram(c, k, &at);

@@ -327,17 +327,50 @@ static const Player *critic_of(Ctx *c, const Compare *k, const Player *p, bool *
     return nets == 1 ? net : NULL;
 }
 
-/* A critic that maximises what the library says is its loss, or a model that does. */
-static void warn_uphill(Ctx *c, const Ast *s, const Wanted *who)
+static bool has_member(const Compare *k, const char *name)
 {
-    const char *member = NULL;
-    const Compare *k = s->update.goal == AST_GOAL_MAXIMIZE ? library_loss(c, s->update.value, &member) : NULL;
-    for (int i = 0; k && i < who->n; i++) {
-        bool is_model, of_critic = !strcmp(member, "critic");
-        const Player *net = critic_of(c, k, who->p[i], &is_model);
-        if (of_critic ? net != who->p[i] : strcmp(member, "generator") || !is_model) continue;
-        Diag *d = diag_warning(c->L->diags, s->update.value->span, W401, "%s is a loss, and %s learns the opposite by maximising it", text_of_source(c->L, s->update.value->span), who->p[i]->name);
-        diag_hint(d, "update %s minimize %s; a maximum that is meant is written as one: minimize -%s", who->p[i]->name, text_of_source(c->L, s->update.value->span), text_of_source(c->L, s->update.value->span));
+    AstList s = k->closure->def->define.body->block.stmts;
+    for (int i = 0; i < s.n; i++)
+        if (s.v[i]->kind == AST_MEMBER && !strcmp(s.v[i]->member.name, name)) return true;
+    return false;
+}
+
+typedef struct LibraryTerm { const Compare *of; const Ast *e; const char *member; bool up; } LibraryTerm;
+
+/* The term of a loss that is the library's, behind signs, beside terms of the program's own, by the name of a loss: of is NULL where there is none. */
+static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up)
+{
+    Ctx          in = *c;
+    LibraryTerm  t = {.e = e, .up = up};
+    const Value *v = e->kind == AST_NAME ? scope_find(&in, e, false) : NULL;
+    if (e->kind == AST_UNARY && e->unary.op == AST_OP_NEG) return library_term(c, e->unary.operand, !up);
+    if (e->kind == AST_BINARY && (e->binary.op == AST_OP_ADD || e->binary.op == AST_OP_SUB)) {
+        LibraryTerm left = library_term(c, e->binary.left, up);
+        return left.of ? left : library_term(c, e->binary.right, up != (e->binary.op == AST_OP_SUB));
+    }
+    if (v && v->kind == V_THUNK && !v->thunk.let && v->thunk.scope) {
+        in.scope = v->thunk.scope;
+        return library_term(&in, v->thunk.expr, up);
+    }
+    t.of = library_loss(&in, e, &t.member);
+    return t;
+}
+
+/* A critic that maximises what the library says is its loss, or minimises an estimate that a good one makes large; a model that maximises its loss. kind: of the estimate. */
+static void warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kind)
+{
+    const Ast  *whole = s->update.value;
+    LibraryTerm t = library_term(c, whole, s->update.goal == AST_GOAL_MAXIMIZE);
+    for (int i = 0; t.of && i < who->n; i++) {
+        bool is_model, is_critic = critic_of(c, t.of, who->p[i], &is_model) == who->p[i];
+        bool uphill = t.up && ((is_critic && !strcmp(t.member, "critic")) || (is_model && !strcmp(t.member, "generator")));
+        bool small = !t.up && is_critic && t.e == whole && !strcmp(t.member, "estimate") && has_member(t.of, "critic") && !(kind && !strcmp(kind, "plug_in"));
+        const char *name = who->p[i]->name, *text = text_of_source(c->L, t.e->span);
+        if (!uphill && !small) continue;
+        Diag *d = diag_warning(c->L->diags, whole->span, W401, "%s is %s, and %s learns the opposite by %s it", text, small ? "large for a good critic" : "a loss", name,
+                               small ? "minimising" : "maximising");
+        const char *right = small ? strf(c->L, "%s.critic", t.of->name) : text;
+        diag_hint(d, "update %s minimize %s; what is meant so is a function of the program's own: def opposite() = -%s", name, right, right);
     }
 }
 
@@ -349,7 +382,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     const char *estimate;
     IrVal *y = loss_value(c, s->update.value, &estimate);
     if (!y || !time_check(c, &y, 1, &(By){.player = who->p, .n_players = who->n}, at)) return;
-    warn_uphill(c, s, who);
+    warn_uphill(c, s, who, estimate);
     Slopes d = slopes_of(c, who);
     report_loss(c, t, who, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
