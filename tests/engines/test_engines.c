@@ -1192,6 +1192,24 @@ Test(engines, loops_over_what_is_reversed)
     compare_loops(text, PLAN_views);
 }
 
+/* Sums over samples beside narrow products of the same: of either operand, of both pairs, of two axes of one extent, in f64; of what is drawn, of what several kernels read,
+ * and of what is a product's tile. Not so: of the narrow side, beside a broad one, of dims too, of numbers. */
+Test(engines, sums_beside_products)
+{
+    static const char *text =
+        "axis p = %d\naxis q = %d\nslot \"w\" param : f32[37,29]\nfn f {report} {\n%%w = read \"w\" : f32[37,29]\n%%x = normal {stream \"x\"} : f32<p>[2]\n%%u = normal {stream \"u\"} : f32<q>[2]\n"
+        "%%y = normal {stream \"y\"} : f32<p>[37]\n%%z = normal {stream \"z\"} : f32<q>[37]\n%%v = normal {stream \"v\"} : f32<p>[5]\n%%t = tanh %%y : f32<p>[37]\n%%r = tanh %%z : f32<q>[37]\n"
+        "%%o = sum %%y {dims [0]} : f32<p>[]\n%%os = sum %%o {over p} : f32[]\n%%od = dot %%o, %%t {over p form lanes} : f32[37]\n"
+        "%%a = dot %%x, %%t ; %%u, %%r {over p ; q form lanes} : f32[2,37]\n%%ts = sum %%t {over p} : f32[37]\n%%rs = sum %%r {over q} : f32[37]\n"
+        "%%b = dot %%y, %%x {over p form lanes} : f32[37,2]\n%%ys = sum %%y {over p} : f32[37]\n%%xs = sum %%x {over p} : f32[2]\n%%c = dot %%y, %%v {over p form lanes} : f32[37,5]\n%%vs = sum %%v {over p} : f32[5]\n"
+        "%%d = dot %%t, %%w {contract 0:0} : f32<p>[29]\n%%ds = sum %%d {over p} : f32[29]\n%%e = dot %%x, %%d {over p form lanes} : f32[2,29]\n%%g = dot %%t, %%d {over p form chain} : f32[37,29]\n"
+        "%%td = convert %%t {f64} : f64<p>[37]\n%%xd = convert %%x {f64} : f64<p>[2]\n%%h = dot %%xd, %%td {over p form lanes} : f64[2,37]\n%%hs = sum %%td {over p} : f64[37]\n"
+        "%%i = mul %%t, %%ts : f32<p>[37]\n%%is = sum %%i {over p} : f32[37]\n%%k = dot %%i, %%x {over p form lanes} : f32[37,2]\n%%is2 = sum %%i {dims [0] over p} : f32[]\n"
+        "report \"os\", %%os\nreport \"od\", %%od\nreport \"a\", %%a\nreport \"ts\", %%ts\nreport \"rs\", %%rs\nreport \"b\", %%b\nreport \"ys\", %%ys\nreport \"xs\", %%xs\nreport \"c\", %%c\nreport \"vs\", %%vs\n"
+        "report \"ds\", %%ds\nreport \"e\", %%e\nreport \"g\", %%g\nreport \"h\", %%h\nreport \"hs\", %%hs\nreport \"is\", %%is\nreport \"k\", %%k\nreport \"is2\", %%is2\n}\n";
+    compare_loops(text, PLAN_beside);
+}
+
 /* Draws without samples are made 64 elements at a time, and what is left one by one: of every kind, of several dims, in a loop's turns, stacked. */
 Test(engines, draws_without_samples)
 {
