@@ -14,6 +14,7 @@
  * made of it on the way (x + b, less its mean, times gain, over the spread). Made again, all of these read one value; so does the sum of its squares.
  * Likewise what is made of less alone (a slope a sample, times a matrix' row), and of two values of its size that later steps read anyway, as what a
  * derivative is differentiated to often is (`tanh'' x = -2 tanh x tanh' x`): it would be a third one in memory.
+ * All of this goes for large matrices without samples, too, and for what is twice as large as what it is made of, f64 of f32.
  *
  * gaps: what is padded for one reader, an element-wise row: the derivative of a slice is a pad, so that of a pooling was four large values, mostly
  * zeros, which were added up.
@@ -22,7 +23,7 @@
  * in memory. */
 #include "compiler/kernel/place.h"
 
-enum { FIRST_CACHE = 32 * 1024, LESS = 4 };                 /* bytes; how much less is read than would be written */
+enum { FIRST_CACHE = 32 * 1024, LESS = 4, MATRIX = 4096 };  /* bytes; how much less is read than would be written; elements without samples */
 
 static bool cheap(IrOp op)
 {
@@ -114,17 +115,22 @@ static bool is_few(const KPlan *p, const IrNode *n)
 
 static bool is_again_op(IrOp op) { return op == IR_neg || op == IR_add || op == IR_sub || op == IR_mul || op == IR_div; }
 
+/* It is twice as large as what it is made of. */
+static bool widens(const IrNode *n) { return n->op == IR_convert && n->result[0].type.elem == IR_F64 && n->arg[0]->type.elem == IR_F32; }
+
 /* How many operands are as large as v, if the others are less; -1: v is not made again from these. */
 static int large_operands(const KPlan *p, const IrNode *n)
 {
     const IrVal *v = &n->result[0];
     int large = 0;
-    if (!is_again_op(n->op) || !v->type.axes.n || !ir_is_real(v->type.elem)) return -1;
+    if ((!is_again_op(n->op) && !widens(n)) || !ir_is_real(v->type.elem)) return -1;
+    if (!v->type.axes.n && elements(p, &v->type) < MATRIX) return -1;
     for (int i = 0; i < n->n_args; i++) {
         const IrVal *root = behind(p, n->arg[i]);
         int64_t size = elements(p, &root->type);
         if (size * LESS <= elements(p, &v->type)) continue;
         if (size != elements(p, &v->type) || !ir_axes_equal(root->type.axes, v->type.axes) || !root->def) return -1;
+        if (!v->type.axes.n && root->def->op == IR_read) return -1;         /* a slot that is read later cannot be written in place */
         large += !kernel_met(n, i);
     }
     return large;

@@ -1237,18 +1237,22 @@ Test(engines, products_that_ask_ahead)
     compare_loops(text, PLAN_ahead);
 }
 
-/* What later steps make again: of a number a sample and a row, of two values that are there, of what was made so itself, and squares. Not so: what a product reads. */
+/* What later steps make again: of a number a sample and a row, of two values that are there, of what was made so itself, and squares; of matrices, and in f64. Not so: what a
+ * product reads. */
 Test(engines, made_again_later)
 {
     static const char *text =
-        "axis p = %d\nslot \"w\" param : f32[70]\nslot \"v\" param : f32[70,33]\nfn f {report} {\n%%w = read \"w\" : f32[70]\n%%v = read \"v\" : f32[70,33]\n"
+        "axis p = %d\nslot \"w\" param : f32[70]\nslot \"v\" param : f32[70,33]\nslot \"y\" param : f32[70,70]\nfn f {report} {\n%%w = read \"w\" : f32[70]\n%%v = read \"v\" : f32[70,33]\n"
         "%%x = normal {stream \"x\"} : f32<p>[70]\n%%s = normal {stream \"s\"} : f32<p>[]\n%%t = tanh %%x : f32<p>[70]\n%%d = dsigmoid %%x : f32<p>[70]\n"
         "%%a = mul %%t, %%d : f32<p>[70]\n%%b = mul %%s, %%w : f32<p>[70]\n%%c = mul %%d, %%d : f32<p>[70]\n%%e = add %%a, %%b : f32<p>[70]\n%%g = mul %%b, %%t : f32<p>[70]\n"
         "%%m = sum %%t {over p} : f32[70]\n%%m1 = sum %%d {over p} : f32[70]\n%%m2 = mul %%m, %%m1 : f32[70]\n"
         "%%h = mul %%a, %%m2 : f32<p>[70]\n%%i = mul %%b, %%m2 : f32<p>[70]\n%%j = sub %%c, %%m : f32<p>[70]\n%%k = add %%e, %%m : f32<p>[70]\n%%l = sub %%g, %%m2 : f32<p>[70]\n"
         "%%n = mul %%t, %%m : f32<p>[70]\n%%o = mul %%d, %%m : f32<p>[70]\n%%q = dot %%g, %%v {contract 0:0} : f32<p>[33]\n%%r = dot %%l, %%v {contract 0:0} : f32<p>[33]\n"
         "%%hs = sum %%h {over p} : f32[70]\n%%is = sum %%i {over p} : f32[70]\n%%js = sum %%j {over p} : f32[70]\n%%ks = sum %%k {over p} : f32[70]\n%%u = mul %%a, %%hs : f32<p>[70]\n"
-        "report \"hs\", %%hs\nreport \"is\", %%is\nreport \"js\", %%js\nreport \"ks\", %%ks\nreport \"n\", %%n\nreport \"o\", %%o\nreport \"q\", %%q\nreport \"r\", %%r\nreport \"u\", %%u\n}\n";
+        "%%y = read \"y\" : f32[70,70]\n%%aa = tanh %%y : f32[70,70]\n%%bb = dsigmoid %%y : f32[70,70]\n%%cc = mul %%aa, %%bb : f32[70,70]\n%%dd = convert %%aa {f64} : f64[70,70]\n%%k2 = broadcast %%ks {dims [70,70] kept [1]} : f32[70,70]\n%%k3 = convert %%k2 {f64} : f64[70,70]\n"
+        "%%ee = add %%cc, %%k2 : f32[70,70]\n%%ff = add %%dd, %%k3 : f64[70,70]\n%%gg = mul %%aa, %%k2 : f32[70,70]\n%%hh = mul %%bb, %%k2 : f32[70,70]\n"
+        "report \"hs\", %%hs\nreport \"is\", %%is\nreport \"js\", %%js\nreport \"ks\", %%ks\nreport \"n\", %%n\nreport \"o\", %%o\nreport \"q\", %%q\nreport \"r\", %%r\nreport \"u\", %%u\n"
+        "report \"ee\", %%ee\nreport \"ff\", %%ff\nreport \"gg\", %%gg\nreport \"hh\", %%hh\n}\n";
     compare_loops(text, PLAN_again);
 }
 
