@@ -379,6 +379,7 @@ static void finish_kernels(KPlan *p)
 void kernel_finish(KPlan *p)
 {
     if (plan_takes(p, PLAN_whole)) kernel_whole(p, &p->top);
+    if (p->options.wide && plan_takes(p, PLAN_beside)) kernel_beside(p, &p->top);
     find_far(p, &p->top);
     give_memory(p);
     if (plan_takes(p, PLAN_few)) find_few(p);

@@ -44,6 +44,8 @@ bool    kernel_few(KPlan *p, KKernel *k);                   /* ... into a K_FEW 
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
 void    kernel_whole(KPlan *p, KBlock *b);                  /* whole.c: gradients tile by tile, with the rows that read them */
 void    kernel_cut_whole(KPlan *p, KKernel *k);
+void    kernel_remove(KKernel **v, int *n, const KKernel *k);
+void    kernel_beside(KPlan *p, KBlock *b);                 /* beside.c: sums over samples that products over samples make */
 void    kernel_epilogues(KPlan *p, KBlock *b);              /* epilogue.c: rows behind register tiles */
 void    kernel_ahead(KPlan *p);                             /* ahead.c: what products ask for while they multiply */
 void    kernel_waits(KPlan *p);                             /* wait.c: where threads wait for one another */

@@ -138,7 +138,7 @@ typedef struct KKernel {
     KSpace  space;                                          /* of the result, or of a sink's operand */
     ARRAY(IrNode *) nodes;                                  /* MAP: members in order; else the one row */
     ARRAY(KStore)   stores;                                 /* MAP, CONCAT, ...: what is written where; several for several results */
-    ARRAY(KAccum *) sinks;                                  /* MAP: sums over samples; OUTER, INNER, SCATTER_OVER, FINISH: the one */
+    ARRAY(KAccum *) sinks;                                  /* MAP: sums over samples; OUTER, SCATTER_OVER, FINISH: the one; INNER: its own, and sums beside it */
     struct KKernel *merged;                                 /* where its members are now, or NULL */
     IrVal  *val;                                            /* TRANSPOSE: of what */
     KMem   *packed;                                         /* DOT: the matrix in K_PACK's order, or NULL */
@@ -266,6 +266,9 @@ bool    kernel_inline(const IrNode *n);                     /* a row that only m
 bool    kernel_remade(const KPlan *p, const IrVal *v);      /* Do its readers make it again? */
 bool    kernel_met(const IrNode *n, int i);                 /* Is operand i the one before it, as in v + v? It is made again once. */
 int     kernel_tile_axis(const IrModule *m, IrAxes s);      /* -1 for none */
+/* Of INNER: which operand has the more numbers. */
+static inline int kernel_inner_wide(int64_t a, int64_t b) { return b > a; }
+
 /* A value as strides over plain memory, through inline rows; false when it is none (offset: elements). */
 typedef struct KView {
     KMem   *mem;

@@ -12,6 +12,9 @@
  * again: rows on one value of the same size and others that are less (of a channel, of a sample), where a later step reads them: a value that is
  * normalised has its mean and scale from sums over all samples, so it would be written and read in each step in between, and so would all that is
  * made of it on the way (x + b, less its mean, times gain, over the spread). Made again, all of these read one value; so does the sum of its squares.
+ * Likewise what is made of less alone (a slope a sample, times a matrix' row), and of two values of its size that later steps read anyway, as what a
+ * derivative is differentiated to often is (`tanh'' x = -2 tanh x tanh' x`): it would be a third one in memory.
+ * All of this goes for large matrices without samples, too, and for what is twice as large as what it is made of, f64 of f32.
  *
  * gaps: what is padded for one reader, an element-wise row: the derivative of a slice is a pad, so that of a pooling was four large values, mostly
  * zeros, which were added up.
@@ -20,7 +23,7 @@
  * in memory. */
 #include "compiler/kernel/place.h"
 
-enum { FIRST_CACHE = 32 * 1024, LESS = 4 };                 /* bytes; how much less is read than would be written */
+enum { FIRST_CACHE = 32 * 1024, LESS = 4, MATRIX = 4096 };  /* bytes; how much less is read than would be written; elements without samples */
 
 static bool cheap(IrOp op)
 {
@@ -112,28 +115,44 @@ static bool is_few(const KPlan *p, const IrNode *n)
 
 static bool is_again_op(IrOp op) { return op == IR_neg || op == IR_add || op == IR_sub || op == IR_mul || op == IR_div; }
 
-/* One operand is as large as v, the others are less. */
-static bool is_on_one(const KPlan *p, const IrNode *n)
+/* It is twice as large as what it is made of. */
+static bool widens(const IrNode *n) { return n->op == IR_convert && n->result[0].type.elem == IR_F64 && n->arg[0]->type.elem == IR_F32; }
+
+/* How many operands are as large as v, if the others are less; -1: v is not made again from these. */
+static int large_operands(const KPlan *p, const IrNode *n)
 {
     const IrVal *v = &n->result[0];
     int large = 0;
-    if (!is_again_op(n->op) || !v->type.axes.n || !ir_is_real(v->type.elem)) return false;
+    if ((!is_again_op(n->op) && !widens(n)) || !ir_is_real(v->type.elem)) return -1;
+    if (!v->type.axes.n && elements(p, &v->type) < MATRIX) return -1;
     for (int i = 0; i < n->n_args; i++) {
         const IrVal *root = behind(p, n->arg[i]);
         int64_t size = elements(p, &root->type);
         if (size * LESS <= elements(p, &v->type)) continue;
-        if (size != elements(p, &v->type) || !ir_axes_equal(root->type.axes, v->type.axes) || !root->def) return false;
+        if (size != elements(p, &v->type) || !ir_axes_equal(root->type.axes, v->type.axes) || !root->def) return -1;
+        if (!v->type.axes.n && root->def->op == IR_read) return -1;         /* a slot that is read later cannot be written in place */
         large += !kernel_met(n, i);
     }
-    return large == 1;
+    return large;
+}
+
+/* Are all operands as large as v in memory for later steps, v or not? */
+static bool are_there_later(const KPlan *p, const IrNode *n)
+{
+    for (int i = 0; i < n->n_args; i++) {
+        const IrVal *root = behind(p, n->arg[i]);
+        const KValue *v = kernel_value(p, root);
+        if (elements(p, &root->type) == elements(p, &n->result[0].type) && (!v->later || v->remade)) return false;
+    }
+    return true;
 }
 
 static int again_rows(const KPlan *p, const IrNode *n)
 {
     const KValue *v = kernel_value(p, &n->result[0]);
-    bool summed = v->summed && v->asked == 1;
-    int rows = 1;
-    if ((!v->later && !summed) || v->spread || !is_on_one(p, n)) return 0;
+    int rows = 1, large = large_operands(p, n);
+    bool summed = v->summed && v->asked == 1 && large == 1;
+    if ((!v->later && !summed) || v->spread || large < 0 || large > 2 || (large == 2 && !are_there_later(p, n))) return 0;
     for (int i = 0; i < n->n_args; i++)
         if (!kernel_met(n, i)) rows += kernel_value(p, behind(p, n->arg[i]))->remade;
     return rows <= K_MOST_REMADE && (v->later || rows > 1) ? rows : 0;
@@ -157,7 +176,7 @@ static void find_later(KPlan *p, const IrBlock *b)
     for (const IrNode *n = b->first; n; n = n->next)
         for (int i = 0; i < n->n_results; i++) kernel_value(p, &n->result[i])->sums = sums_before(p, n) + adds_over_samples(n);
     for (const IrNode *n = b->last; n; n = n->prev) {
-        bool again = n->n_results == 1 && kernel_value(p, &n->result[0])->later && is_on_one(p, n);
+        bool again = n->n_results == 1 && kernel_value(p, &n->result[0])->later && (large_operands(p, n) == 0 || large_operands(p, n) == 1);
         for (int i = 0; i < n->n_args && !kernel_inline(n); i++) {
             KValue *root = kernel_value(p, behind(p, n->arg[i]));
             root->asked++;

@@ -85,7 +85,7 @@ static void keep_columns(const KPlan *p, KMem *m, const IrVal *v)
     m->bytes = blocks * panels * K_LANES * K_LANES * (int64_t)ir_elem_bytes(m->elem);
 }
 
-static void remove_kernel(KKernel **v, int *n, const KKernel *k)
+void kernel_remove(KKernel **v, int *n, const KKernel *k)
 {
     int kept = 0;
     for (int i = 0; i < *n; i++)
@@ -110,7 +110,7 @@ static void take(KPlan *p, const Candidate *c)
         kernel_frame(p, kernel_resolve(p, n->arg[i]));
         keep_columns(p, k->columns.v[i / 2], n->arg[i + 1]);
     }
-    remove_kernel(c->from->tile.v, &c->from->tile.n, k);
+    kernel_remove(c->from->tile.v, &c->from->tile.n, k);
     remove_node(map, &n->result[0]);
     for (int i = 0; i < to->kernels.n; i++)
         if (to->kernels.v[i] == map) to->kernels.v[i] = k;

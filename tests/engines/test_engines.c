@@ -1192,6 +1192,24 @@ Test(engines, loops_over_what_is_reversed)
     compare_loops(text, PLAN_views);
 }
 
+/* Sums over samples beside narrow products of the same: of either operand, of both pairs, of two axes of one extent, in f64; of what is drawn, of what several kernels read,
+ * and of what is a product's tile. Not so: of the narrow side, beside a broad one, of dims too, of numbers. */
+Test(engines, sums_beside_products)
+{
+    static const char *text =
+        "axis p = %d\naxis q = %d\nslot \"w\" param : f32[37,29]\nfn f {report} {\n%%w = read \"w\" : f32[37,29]\n%%x = normal {stream \"x\"} : f32<p>[2]\n%%u = normal {stream \"u\"} : f32<q>[2]\n"
+        "%%y = normal {stream \"y\"} : f32<p>[37]\n%%z = normal {stream \"z\"} : f32<q>[37]\n%%v = normal {stream \"v\"} : f32<p>[5]\n%%t = tanh %%y : f32<p>[37]\n%%r = tanh %%z : f32<q>[37]\n"
+        "%%o = sum %%y {dims [0]} : f32<p>[]\n%%os = sum %%o {over p} : f32[]\n%%od = dot %%o, %%t {over p form lanes} : f32[37]\n"
+        "%%a = dot %%x, %%t ; %%u, %%r {over p ; q form lanes} : f32[2,37]\n%%ts = sum %%t {over p} : f32[37]\n%%rs = sum %%r {over q} : f32[37]\n"
+        "%%b = dot %%y, %%x {over p form lanes} : f32[37,2]\n%%ys = sum %%y {over p} : f32[37]\n%%xs = sum %%x {over p} : f32[2]\n%%c = dot %%y, %%v {over p form lanes} : f32[37,5]\n%%vs = sum %%v {over p} : f32[5]\n"
+        "%%d = dot %%t, %%w {contract 0:0} : f32<p>[29]\n%%ds = sum %%d {over p} : f32[29]\n%%e = dot %%x, %%d {over p form lanes} : f32[2,29]\n%%g = dot %%t, %%d {over p form chain} : f32[37,29]\n"
+        "%%td = convert %%t {f64} : f64<p>[37]\n%%xd = convert %%x {f64} : f64<p>[2]\n%%h = dot %%xd, %%td {over p form lanes} : f64[2,37]\n%%hs = sum %%td {over p} : f64[37]\n"
+        "%%i = mul %%t, %%ts : f32<p>[37]\n%%is = sum %%i {over p} : f32[37]\n%%k = dot %%i, %%x {over p form lanes} : f32[37,2]\n%%is2 = sum %%i {dims [0] over p} : f32[]\n"
+        "report \"os\", %%os\nreport \"od\", %%od\nreport \"a\", %%a\nreport \"ts\", %%ts\nreport \"rs\", %%rs\nreport \"b\", %%b\nreport \"ys\", %%ys\nreport \"xs\", %%xs\nreport \"c\", %%c\nreport \"vs\", %%vs\n"
+        "report \"ds\", %%ds\nreport \"e\", %%e\nreport \"g\", %%g\nreport \"h\", %%h\nreport \"hs\", %%hs\nreport \"is\", %%is\nreport \"k\", %%k\nreport \"is2\", %%is2\n}\n";
+    compare_loops(text, PLAN_beside);
+}
+
 /* Draws without samples are made 64 elements at a time, and what is left one by one: of every kind, of several dims, in a loop's turns, stacked. */
 Test(engines, draws_without_samples)
 {
@@ -1217,6 +1235,25 @@ Test(engines, products_that_ask_ahead)
         "%%o = sum %%n {over p} : f32[100]\n%%q = dot %%n, %%g {over p form chain} : f32[100,67]\n"
         "%%r = dot %%n, %%i {over p form chain} : f32[100,90]\n%%r1 = mul %%r, 0.5 : f32[100,90]\nreport \"o\", %%o\nreport \"h\", %%h\nreport \"q\", %%q\nreport \"r\", %%r1\n}\n";
     compare_loops(text, PLAN_ahead);
+}
+
+/* What later steps make again: of a number a sample and a row, of two values that are there, of what was made so itself, and squares; of matrices, and in f64. Not so: what a
+ * product reads. */
+Test(engines, made_again_later)
+{
+    static const char *text =
+        "axis p = %d\nslot \"w\" param : f32[70]\nslot \"v\" param : f32[70,33]\nslot \"y\" param : f32[70,70]\nfn f {report} {\n%%w = read \"w\" : f32[70]\n%%v = read \"v\" : f32[70,33]\n"
+        "%%x = normal {stream \"x\"} : f32<p>[70]\n%%s = normal {stream \"s\"} : f32<p>[]\n%%t = tanh %%x : f32<p>[70]\n%%d = dsigmoid %%x : f32<p>[70]\n"
+        "%%a = mul %%t, %%d : f32<p>[70]\n%%b = mul %%s, %%w : f32<p>[70]\n%%c = mul %%d, %%d : f32<p>[70]\n%%e = add %%a, %%b : f32<p>[70]\n%%g = mul %%b, %%t : f32<p>[70]\n"
+        "%%m = sum %%t {over p} : f32[70]\n%%m1 = sum %%d {over p} : f32[70]\n%%m2 = mul %%m, %%m1 : f32[70]\n"
+        "%%h = mul %%a, %%m2 : f32<p>[70]\n%%i = mul %%b, %%m2 : f32<p>[70]\n%%j = sub %%c, %%m : f32<p>[70]\n%%k = add %%e, %%m : f32<p>[70]\n%%l = sub %%g, %%m2 : f32<p>[70]\n"
+        "%%n = mul %%t, %%m : f32<p>[70]\n%%o = mul %%d, %%m : f32<p>[70]\n%%q = dot %%g, %%v {contract 0:0} : f32<p>[33]\n%%r = dot %%l, %%v {contract 0:0} : f32<p>[33]\n"
+        "%%hs = sum %%h {over p} : f32[70]\n%%is = sum %%i {over p} : f32[70]\n%%js = sum %%j {over p} : f32[70]\n%%ks = sum %%k {over p} : f32[70]\n%%u = mul %%a, %%hs : f32<p>[70]\n"
+        "%%y = read \"y\" : f32[70,70]\n%%aa = tanh %%y : f32[70,70]\n%%bb = dsigmoid %%y : f32[70,70]\n%%cc = mul %%aa, %%bb : f32[70,70]\n%%dd = convert %%aa {f64} : f64[70,70]\n%%k2 = broadcast %%ks {dims [70,70] kept [1]} : f32[70,70]\n%%k3 = convert %%k2 {f64} : f64[70,70]\n"
+        "%%ee = add %%cc, %%k2 : f32[70,70]\n%%ff = add %%dd, %%k3 : f64[70,70]\n%%gg = mul %%aa, %%k2 : f32[70,70]\n%%hh = mul %%bb, %%k2 : f32[70,70]\n"
+        "report \"hs\", %%hs\nreport \"is\", %%is\nreport \"js\", %%js\nreport \"ks\", %%ks\nreport \"n\", %%n\nreport \"o\", %%o\nreport \"q\", %%q\nreport \"r\", %%r\nreport \"u\", %%u\n"
+        "report \"ee\", %%ee\nreport \"ff\", %%ff\nreport \"gg\", %%gg\nreport \"hh\", %%hh\n}\n";
+    compare_loops(text, PLAN_again);
 }
 
 /* Turns that hand values from thread to thread, some hundred times: samples read those of others (the other way round, of the same turn and of the
