@@ -463,7 +463,7 @@ static IrVal *make_conv(Gen *g)
     for (int i = 0; i < at.n_windows; i++) a.v[a.n++] = 1 + below(g, 9);
     if (group) {
         at.batch = ir_pairs(1, (int[]){a.n}, (int[]){k.n});
-        a.v[a.n++] = k.v[k.n++] = 1 + below(g, 3);
+        a.v[a.n++] = k.v[k.n++] = 1 + below(g, chance(g, 30) ? 40 : 3);
     }
     if (channel) {
         at.contract = ir_pairs(1, (int[]){a.n}, (int[]){k.n});

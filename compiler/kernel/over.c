@@ -63,6 +63,19 @@ static void set_strides(KMem *m, const IrType *t, int from, int to, int64_t *str
     for (int i = to - 1; i >= from; i--) { m->dim[i] = *stride; *stride *= t->dim[i]; }
 }
 
+/* As pad_columns(), when the columns are the batch. */
+static void pad_batch(Planner *b, KAccum *a)
+{
+    const IrType *t = &a->node->result[0].type;
+    KMem *m = a->partial;
+    int64_t one = 1, stride = a->pad = (t->dim[0] + K_LANES - 1) / K_LANES * K_LANES;
+    set_strides(m, t, 0, 1, &one);
+    set_strides(m, t, 1, t->rank, &stride);
+    for (int i = t->axes.n - 1; i >= 0; i--) { m->axis[i] = stride; stride *= ir_extent(b->m, t->axes.id[i]); }
+    m->dense = false;
+    m->bytes = stride * (int64_t)ir_elem_bytes(a->elem);
+}
+
 /* The columns, free dims of operand `side`, lie innermost, padded; around them the rows, then windows, batch and axes. */
 static void pad_columns(Planner *b, KAccum *a, int side)
 {
@@ -166,13 +179,19 @@ void place_sum_over(Planner *b, IrNode *n)
 
 static void need_full(Planner *b, IrVal *v) { kernel_value(b->p, v)->stored = kernel_value(b->p, v)->full = true; }
 
-static KMem *transposed_mem(Planner *b, const IrNode *n, int side, IrVal *v)
+static int64_t free_size(const IrNode *n, int side)
 {
-    const IrType *t = &v->type;
-    int64_t cols = 1, rest = kernel_rest(b->m, t, kernel_tile_axis(b->m, t->axes));
+    int64_t size = 1;
     bool taken[IR_MAX_RANK];
     ir_taken_dims(n->attr, side, taken);
-    for (int i = 0; i < t->rank; i++) cols *= taken[i] ? 1 : t->dim[i];
+    for (int i = 0; i < n->arg[side]->type.rank; i++) size *= taken[i] ? 1 : n->arg[side]->type.dim[i];
+    return size;
+}
+
+static KMem *transposed_mem(Planner *b, const IrNode *n, int side, bool batch, IrVal *v)
+{
+    const IrType *t = &v->type;
+    int64_t cols = batch ? n->result[0].type.dim[0] : free_size(n, side), rest = kernel_rest(b->m, t, kernel_tile_axis(b->m, t->axes));
     KMem *m = kernel_mem(b->p, K_SCRATCH, t, true);
     m->bytes = (cols ? rest / cols : 0) * ((cols + K_LANES - 1) / K_LANES) * K_TILE * K_LANES *
                (int64_t)ir_elem_bytes(t->elem);
@@ -188,16 +207,17 @@ static bool same_roles(const IrNode *a, int side_a, const IrNode *b, int side_b)
 }
 
 /* The transposed tile of v for a side of n, made once a step. */
-static KMem *transposed(Planner *b, KStep *step, IrNode *n, int side, IrVal *v, int lane_axis)
+static KMem *transposed(Planner *b, KStep *step, IrNode *n, int side, bool batch, IrVal *v, int lane_axis)
 {
     for (int i = 0; i < step->panel.n; i++) {
         KKernel *k = step->panel.v[i];
-        if (k->kind == K_TRANSPOSE && k->val == v && same_roles(k->nodes.v[0], k->side, n, side)) return k->mem;
+        if (k->kind == K_TRANSPOSE && k->val == v && k->batch == batch && same_roles(k->nodes.v[0], k->side, n, side)) return k->mem;
     }
     KKernel *k = place_kernel(b, K_TRANSPOSE, &v->type, lane_axis);
     k->val = v;
     k->side = side;
-    k->mem = transposed_mem(b, n, side, v);
+    k->batch = batch;
+    k->mem = transposed_mem(b, n, side, batch, v);
     array_push(b->p->arena, &k->nodes, n);
     place_append(b, step, k);
     return k->mem;
@@ -217,13 +237,15 @@ static IrVal *spread_copy(Planner *b, IrVal *v, int t)
 /* Operand 1 has the columns, which are 16 side by side, but where it has few free places and operand 0 more. */
 static int columns_side(const IrNode *n)
 {
-    int64_t size[2] = {1, 1};
-    bool taken[IR_MAX_RANK];
-    for (int side = 0; side < 2; side++) {
-        ir_taken_dims(n->attr, side, taken);
-        for (int i = 0; i < n->arg[side]->type.rank; i++) size[side] *= taken[i] ? 1 : n->arg[side]->type.dim[i];
-    }
+    int64_t size[2] = {free_size(n, 0), free_size(n, 1)};
     return size[1] >= K_LANES || size[1] >= size[0];
+}
+
+/* Of a few free places a batch member, as the gradient of a depthwise convolution has one: members are side by side, as neither rows nor columns would fill a tile. */
+static bool columns_are_batch(const IrNode *n)
+{
+    enum { FEW = 4 };
+    return n->n_args == 2 && n->attr->batch.n == 1 && n->result[0].type.dim[0] >= K_LANES / 2 && free_size(n, 0) * free_size(n, 1) <= FEW;
 }
 
 void place_tile_row(Planner *b, IrNode *n)
@@ -250,7 +272,10 @@ void place_tile_row(Planner *b, IrNode *n)
     k->lane_axis = t;
     KAccum *a = accum_new(b, n, t);
     a->partial = partial_new(b, a, 1, K_FRAME);
-    if (kind == K_OUTER) pad_columns(b, a, k->side = columns_side(n));
+    k->side = kind == K_OUTER ? columns_side(n) : 0;
+    k->batch = kind == K_OUTER && columns_are_batch(n);
+    if (k->batch) pad_batch(b, a);
+    else if (kind == K_OUTER) pad_columns(b, a, k->side);
     bool lanes = kind == K_INNER && a->shards.size > K_TILE;    /* of one tile they stay in registers */
     if (lanes) a->lanes = partial_new(b, a, K_LANES, K_SCRATCH);
     shard_partial(b, a);
@@ -262,9 +287,9 @@ void place_tile_row(Planner *b, IrNode *n)
         KValue *kv = kernel_value(b->p, v);
         bool outside = !place_here(b, kv) || kv->step != step;
         if (outside) kernel_frame(b->p, v);
-        if (kind == K_OUTER && i % 2 == k->side) {
+        if (kind == K_OUTER && (k->batch || i % 2 == k->side)) {
             if (!outside) kv->stored = true;
-            array_push(b->p->arena, &k->columns, transposed(b, step, own, k->side, v, place_first_axis(n, i / 2)));
+            array_push(b->p->arena, &k->columns, transposed(b, step, own, i % 2, k->batch, v, place_first_axis(n, i / 2)));
         } else if (!outside) {
             need_full(b, v);
         }

@@ -148,7 +148,8 @@ typedef struct KKernel {
     KAccum *sum;                                            /* WHOLE: its shards; there are no partial results */
     int64_t near;                                           /* WHOLE: blocks of 16 columns that all rows meet before the next */
     bool    roll;                                           /* DOT: the epilogue is a loop over a tile's rows, not unrolled */
-    ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair; BLAS: the operands */
+    ARRAY(KMem *) columns;                                  /* OUTER, WHOLE: the transposed second side of each pair, or all operands; BLAS: the operands */
+    bool    batch;                                          /* OUTER, TRANSPOSE: the columns are the batch, of both operands */
     ARRAY(KAhead) ahead;                                    /* DOT: what the kernels behind it touch first; it asks for it meanwhile (ahead.c) */
     KMem   *mem;                                            /* TRANSPOSE: to where; MATRICES: panels; others: f64 or row scratch, or NULL */
     bool    flat;                                           /* one index over all but the lane will do */

@@ -54,10 +54,16 @@ static void transpose_outer(Nest *n, const TransposeCode *c, int depth, Offsets 
  * [block of 16 columns][16 samples][16 columns]. Strides of each outer part, in the order of the type. */
 typedef struct Columns { int64_t panel, axis[IR_MAX_AXES], dim[IR_MAX_RANK]; Dim col; } Columns;
 
-static Columns columns_of(Nest *n, const IrNode *node, const IrType *t, const KMem *mem)
+static Free column_dims(const Nest *n, const IrNode *node, int side, int rank)
+{
+    if (n->k->batch) return (Free){1, {side ? node->attr->batch.b[0] : node->attr->batch.a[0]}};
+    return tile_free_dims(node, side, rank);
+}
+
+static Columns columns_of(Nest *n, const IrNode *node, int side, const IrType *t, const KMem *mem)
 {
     Columns c = {.col = {1, {K_LANES, 0, 0}}};
-    Free f = tile_free_dims(node, n->k->side, t->rank);
+    Free f = column_dims(n, node, side, t->rank);
     bool isfree[IR_MAX_RANK] = {0};
     for (int i = 0; i < f.n; i++) {
         isfree[f.dim[i]] = true;
@@ -79,13 +85,13 @@ void nest_transpose(Nest *n)
     const KMem *in = kernel_value(n->p, v)->mem;
     const IrType *t = &v->type;
     const IrNode *node = n->k->nodes.v[0];
-    Columns cols = columns_of(n, node, t, in);
+    Columns cols = columns_of(n, node, n->k->side, t, in);
     bool all = n->k->mem->place == K_FRAME;
     TransposeCode c = {.elem = t->elem, .col = cols.col, .samples = all ? (ir_extent(n->m, in->tile) + K_LANES - 1) / K_LANES * K_LANES : K_LANES};
     nest_at_panel(n);
     c.in = tile_panel_of(n, in, 0);
     c.out = tile_memory_at(n, nest_base(n, n->k->mem), all ? loop_times(n->panel, K_LANES * K_LANES) : loop_times(n->slot, cols.panel), 0);
-    Free f = tile_free_dims(node, n->k->side, t->rank);
+    Free f = column_dims(n, node, n->k->side, t->rank);
     for (int i = 0; i < t->axes.n; i++)
         if (t->axes.id[i] != in->tile) tile_add_dim(&c.outer, ir_extent(n->m, t->axes.id[i]), in->axis[i], cols.axis[i], 0);
     for (int i = 0; i < t->rank; i++) {
@@ -123,6 +129,7 @@ typedef struct OuterCode {
     Dim        window[4];                                   /* of the result: stride in out */
     Dim        row;
     int64_t    blocks;                                      /* of 16 columns */
+    bool       batch;                                       /* which are the batch, in both operands; then there is one row */
     Memory     out;
     LoopReg   *valid;
     LoopReg   *sums;                                        /* how many sums there are already: 0 at a shard's first tile, then 1 */
@@ -142,13 +149,19 @@ typedef struct OuterPart {
 
 typedef struct OuterCell { LoopIndex row, col; } OuterCell; /* within a tile */
 
+static LoopIndex column_at(Nest *n, LoopIndex from, LoopIndex sample, LoopIndex block)
+{
+    return tile_plus_lanes(n, tile_stepped(n, tile_stepped(n, from, sample, K_LANES), block, K_LANES * K_LANES));
+}
+
 static LoopReg *outer_samples(Nest *n, const OuterPart *t, const OuterPair *p, LoopIndex a, LoopIndex b, OuterCell cell, LoopReg *count, LoopReg *acc)
 {
     LoopIndex from = loop_at(0), to = loop_of(count);
     LoopIns *l = loop_for(&n->b, &from, &to, 1, true, &acc, 1);
     LoopIndex i = nest_counter(l);
-    LoopReg *y = tile_load(n, p->b, tile_plus_lanes(n, tile_stepped(n, tile_stepped(n, b, i, K_LANES), cell.col, K_LANES * K_LANES)), 64);
-    LoopReg *x = tile_load(n, p->a, tile_stepped(n, loop_plus(&n->b, a, i), cell.row, p->row), (unsigned)ir_elem_bytes(t->code->elem));
+    LoopReg *y = tile_load(n, p->b, column_at(n, b, i, cell.col), 64);
+    LoopReg *x = t->code->batch ? tile_load(n, p->a, column_at(n, a, i, cell.col), 64)
+                                : tile_load(n, p->a, tile_stepped(n, loop_plus(&n->b, a, i), cell.row, p->row), (unsigned)ir_elem_bytes(t->code->elem));
     return nest_end_fold(n, l, loop_fma(&n->b, x, y, &l->body->carry[0]));
 }
 
@@ -226,6 +239,7 @@ static void outer_tile(Nest *n, const void *code, Offsets o, int rows)
     for (int i = 0; i < (t->chunk ? 1 : c->pairs); i++) {
         const OuterPair *p = t->chunk ? t->chunk : &c->pair[i];
         LoopIndex a = tile_stepped(n, t->at[i].off[0], from, p->row), b = tile_stepped(n, t->at[i].off[1], t->block, K_LANES * K_LANES);
+        if (c->batch) a = tile_stepped(n, a, t->block, K_LANES * K_LANES);
         acc = t->chunk ? outer_chain(n, t, p, &t->steps, 0, a, b, cell, t->count, acc) : outer_pair(n, t, p, a, b, cell, acc);
     }
     loop_store(&n->b, c->out.buffer, &out, acc, 64);
@@ -293,10 +307,11 @@ static void near_steps(Nest *n, const OuterPart *t, int depth, LoopIndex from, L
     nest_end(n, l);
 }
 
-/* The rows from o on: laid together, then tile by tile. */
+/* The rows from o on: laid together, then tile by tile. Those of a batch lie together already. */
 static void outer_near(Nest *n, const void *code, Offsets o, int rows)
 {
     const OuterPart *t = code;
+    if (t->code->batch) { outer_across(n, t, o, rows, outer_tile); return; }
     OuterPart part = *t;
     OuterPair pair = *t->chunk;
     int64_t stride = rows * K_LANES;
@@ -481,6 +496,21 @@ static void outer_outer(Nest *n, const OuterCode *c, int depth, const Offsets *a
     }
 }
 
+/* Of a batch, the few free dims of either side are loops around, and the tile has one row. */
+static void free_loops(Nest *n, const IrNode *node, int i, const int64_t *dim_a, const int64_t *dim_b, const KMem *out, OuterCode *c)
+{
+    int to = node->attr->batch.n + node->attr->n_windows;
+    for (int side = 0; side < 2; side++) {
+        Free f = tile_free_dims(node, side, node->arg[2 * i + side]->type.rank);
+        bool rows = side != n->k->side;
+        for (int j = 0; j < f.n; j++, to++) {
+            int d = f.dim[j];
+            tile_plain_dim(&c->outer[i], node->result[0].type.dim[to], rows ? dim_a[d] : 0, rows ? 0 : dim_b[d], out->dim[to]);
+        }
+    }
+    c->row = (Dim){1, {0, 0, 0}, 0};
+}
+
 /* The outer loops are kept apart, so that every pair has the same ones. */
 static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, OuterCode *c)
 {
@@ -493,29 +523,34 @@ static void outer_operands(Nest *n, const IrNode *node, int i, const KMem *out, 
     const IrType *ta = &va->type, *tb = &vb->type;
     const KMem *ma = kernel_value(n->p, va)->mem, *mb = kernel_value(n->p, vb)->mem;
     OuterPair *p = &c->pair[i];
-    Columns cols = columns_of(n, node, tb, mb);
-    p->panel[0] = ma->panel;
+    Columns cols = columns_of(n, node, side, tb, mb), both = columns_of(n, node, 1 - side, ta, ma);
+    const int64_t *axis_a = c->batch ? both.axis : ma->axis, *dim_a = c->batch ? both.dim : ma->dim;
+    p->panel[0] = c->batch ? both.panel : ma->panel;
     p->panel[1] = cols.panel;
-    p->a = tile_panel_of(n, ma, 0);
-    p->b = tile_memory_at(n, nest_base(n, n->k->columns.v[i]), loop_at(0), 0);
+    p->a = c->batch ? tile_memory_at(n, nest_base(n, n->k->columns.v[1 - side]), loop_at(0), 0) : tile_panel_of(n, ma, 0);
+    p->b = tile_memory_at(n, nest_base(n, n->k->columns.v[c->batch ? side : i]), loop_at(0), 0);
     IrAxes over = node->op == IR_conv ? at->over : at->pair_over[i];
     for (int j = 0; j < to->axes.n; j++) {
         int ja = tile_axis_at(ta, to->axes.id[j]), jb = tile_axis_at(tb, to->axes.id[j]);
-        tile_plain_dim(&c->outer[i], ir_extent(n->m, to->axes.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], out->axis[j]);
+        tile_plain_dim(&c->outer[i], ir_extent(n->m, to->axes.id[j]), ja < 0 ? 0 : axis_a[ja], jb < 0 ? 0 : cols.axis[jb], out->axis[j]);
     }
-    for (int j = 0; j < at->batch.n; j++)
-        tile_plain_dim(&c->outer[i], to->dim[j], ma->dim[batch_a[j]], cols.dim[batch_b[j]], out->dim[j]);
+    for (int j = 0; j < at->batch.n && !c->batch; j++)
+        tile_plain_dim(&c->outer[i], to->dim[j], dim_a[batch_a[j]], cols.dim[batch_b[j]], out->dim[j]);
     for (int j = 1; j < over.n; j++) {
         int ja = tile_axis_at(ta, over.id[j]), jb = tile_axis_at(tb, over.id[j]);
-        tile_add_dim(&p->others, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : ma->axis[ja], jb < 0 ? 0 : cols.axis[jb], 0);
+        tile_add_dim(&p->others, ir_extent(n->m, over.id[j]), ja < 0 ? 0 : axis_a[ja], jb < 0 ? 0 : cols.axis[jb], 0);
     }
     for (int w = 0; w < at->n_windows; w++) {
-        p->window[0][w] = ma->dim[ir_window_dim(at, 1 - side, w)];
+        p->window[0][w] = dim_a[ir_window_dim(at, 1 - side, w)];
         p->window[1][w] = cols.dim[ir_window_dim(at, side, w)];
         c->window[w] = (Dim){to->dim[at->batch.n + w], {0, 0, out->dim[at->batch.n + w]}, 0};
     }
     for (int j = 0; j < at->contract.n; j++)
-        tile_add_dim(&p->contract, ta->dim[contract_a[j]], ma->dim[contract_a[j]], cols.dim[contract_b[j]], 0);
+        tile_add_dim(&p->contract, ta->dim[contract_a[j]], dim_a[contract_a[j]], cols.dim[contract_b[j]], 0);
+    if (c->batch) {
+        free_loops(n, node, i, dim_a, cols.dim, out, c);
+        return;
+    }
     Free f = tile_free_dims(node, 1 - side, ta->rank);
     int64_t rows = 1;
     for (int j = 0; j < f.n; j++) rows *= ta->dim[f.dim[j]];
@@ -528,7 +563,7 @@ void nest_outer(Nest *n)
 {
     const IrNode *node = n->k->nodes.v[0];
     const KAccum *acc = n->k->sinks.v[0];
-    OuterCode c = {.node = node, .elem = node->result[0].type.elem, .pairs = node->n_args / 2};
+    OuterCode c = {.node = node, .elem = node->result[0].type.elem, .pairs = node->n_args / 2, .batch = n->k->batch};
     c.pair = arena_array(n->arena, OuterPair, c.pairs);
     c.outer = arena_array(n->arena, Dims, c.pairs);
     tile_at_first_panel(n);
@@ -541,7 +576,7 @@ void nest_outer(Nest *n)
     bool chunked = is_chunked(&c);
     if (!c.blocks || !c.row.extent) return;
     if (chunked) {
-        c.near = loop_local(&n->b, c.elem, tile_most_rows(n, c.elem) * K_LANES * 2 * OUTER_CHUNK);
+        if (!c.batch) c.near = loop_local(&n->b, c.elem, tile_most_rows(n, c.elem) * K_LANES * 2 * OUTER_CHUNK);
         outer_clear(n, &c, acc);
     }
     outer_outer(n, &c, 0, arena_array(n->arena, Offsets, c.pairs), chunked);
