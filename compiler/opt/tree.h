@@ -153,8 +153,6 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
 /* What is used instead of v, that what v is made of now (NULL: as it is written) may lose digits where T is far from 0: in f64, and by power series there.
  * wide: in f64 in any case. made: nothing is lost, or nothing better is known. */
 IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made, bool wide);
-/* v of one direction in f64, all of it; what it is made of by series where it has such. NULL: something else is in it. */
-IrVal *tree_in_f64(Walk *w, IrVal *v);
 
 /* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 
