@@ -337,12 +337,15 @@ static bool has_member(const Compare *k, const char *name)
 
 typedef struct LibraryTerm { const Compare *of; const Ast *e; const char *member; bool up; } LibraryTerm;
 
-/* The term of a loss that is the library's, behind signs, beside terms of the program's own, by the name of a loss: of is NULL where there is none. */
+/* The term of a loss that is the library's, behind signs, beside terms of the program's own, by the name of a loss or a let: of is NULL where there is none. */
 static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up)
 {
     Ctx          in = *c;
     LibraryTerm  t = {.e = e, .up = up};
-    const Value *v = e->kind == AST_NAME ? scope_find(&in, e, false) : NULL;
+    const Bound *b = e->kind == AST_NAME ? names_use(c->L->names, e) : NULL;
+    const Value *v = b && !b->let ? scope_find(&in, e, false) : NULL;
+    const Ast   *value = e->kind == AST_BLOCK ? ast_block_value(e) : b ? b->let : NULL;
+    if (value) return library_term(c, value, up);
     if (e->kind == AST_UNARY && e->unary.op == AST_OP_NEG) return library_term(c, e->unary.operand, !up);
     if (e->kind == AST_BINARY && (e->binary.op == AST_OP_ADD || e->binary.op == AST_OP_SUB)) {
         LibraryTerm left = library_term(c, e->binary.left, up);
