@@ -138,10 +138,25 @@ static bool rewrite_shared(Rewrite *r, const Ast *n)
     return false;
 }
 
+static void rewrite(void *user, const Ast *n);
+
+/* What a block requires is no part of what it is: it goes, up to the statement behind it. */
+static bool rewrite_block(Rewrite *r, const Ast *n)
+{
+    AstList s = n->kind == AST_BLOCK ? n->block.stmts : (AstList){0};
+    for (int i = 0; i < s.n; i++) {
+        Span at = s.v[i]->span;
+        if (i + 1 < s.n) at.end = s.v[i + 1]->span.begin;
+        if (s.v[i]->kind == AST_REQUIRE) add_piece(r, at, "");
+        else rewrite(r, s.v[i]);
+    }
+    return n->kind == AST_BLOCK;
+}
+
 static void rewrite(void *user, const Ast *n)
 {
     Rewrite *r = user;
-    if (rewrite_field(r, n) || rewrite_required(r, n) || rewrite_choice(r, n) || rewrite_shared(r, n)) return;
+    if (rewrite_field(r, n) || rewrite_required(r, n) || rewrite_choice(r, n) || rewrite_shared(r, n) || rewrite_block(r, n)) return;
     const Stands *s = stands_for(r, n);
     if (s) add_piece(r, n->span, s->text);
     else ast_each_child(n, rewrite, r);
