@@ -292,6 +292,7 @@ struct Player {
     AstDefine   word;
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
+    int         moves;                                      /* how many updates move it */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
     bool        updated, tried, found;                      /* tried: by updates that are looked ahead at; found: all parameters are known, */
     bool        wrong;                                      /* or what its body has lacks some, which was said */
@@ -372,6 +373,10 @@ enum { SEEN_PLACES = 1024 };
 typedef struct Given { IrVal *x; const char *text; } Given;
 typedef struct Answer { const Player *net; const char *part; IrVal *v; const Given *given; int n; } Answer;
 
+/* A value that the library says is a penalty of a player (why: NULL), or a loss that wants the player within bounds: why, and what does that. */
+typedef struct Limit { const IrVal *v; const Player *player; const char *why; } Limit;
+typedef struct Unlimited { const Player *player; Span at; const char *why, *with; } Unlimited;       /* an update that nothing limits; with: a parameter that its loss grows with */
+
 typedef struct SeenPlace { uint32_t file, begin; IrSpan is; } SeenPlace;     /* of a source's byte; file 0: none yet */
 
 struct Lower {
@@ -416,6 +421,8 @@ struct Lower {
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
     ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
+    ARRAY(Limit)  limits;                                   /* of values */
+    ARRAY(Unlimited) unlimited;                             /* updates of such */
     ARRAY(struct { const IrVal *v; const char *why; }) uncut;             /* values through which a derivative must not lose a path to a condition or an index */
     NameTable     fn_names, root_names, stream_names, extern_names;       /* root_names: what the paths of slots begin with */
     Value      *(*settle)(Ctx *c, Value *v, Span at);       /* the value of a loss, of a model with all its arguments, of a player its parameters; set by evaluation */

@@ -256,6 +256,13 @@ static void add_pattern(Check *c, BoundList *out, const Ast *p, NameKind kind)
     for (int i = 0; p->kind == AST_TUPLE && i < p->tuple.items.n; i++) add_pattern(c, out, p->tuple.items.v[i], kind);
 }
 
+static void add_let(Check *c, BoundList *out, const Ast *n)
+{
+    int before = out->n;
+    add_pattern(c, out, n->let.pattern, NAME_LET);
+    if (out->n > before && n->let.pattern->kind == AST_NAME) out->v[before]->let = n->let.value;
+}
+
 /* A sample taken apart may be wanted for one of its parts. */
 static void add_drawn(Check *c, BoundList *out, const Ast *binder, NameKind kind)
 {
@@ -271,7 +278,7 @@ static void add_declared(Check *c, BoundList *out, const Ast *n)
 {
     switch (n->kind) {
     case AST_DEFINE: add(c, out, n->define.name, NAME_DECLARATION, n, n->define.name_span); return;
-    case AST_LET: add_pattern(c, out, n->let.pattern, NAME_LET); return;
+    case AST_LET: add_let(c, out, n); return;
     case AST_LOSS: add(c, out, n->loss.name, NAME_DECLARATION, n, n->loss.name_span); return;
     case AST_COMPARE: add(c, out, n->compare.name, NAME_DECLARATION, n, n->compare.name_span); return;
     case AST_MEMBER: add(c, out, n->member.name, NAME_MEMBER, n, n->member.name_span); return;

@@ -21,6 +21,7 @@ typedef struct Bound {
     const char     *name;
     NameKind        kind;
     const Ast      *node;                                   /* NAME of a pattern or dimension, or the PARAM, DEFINE, STATE ... itself */
+    const Ast      *let;                                    /* of the one name of a let: the value, as it is written; else NULL */
     Span            at;                                     /* of the name */
     const NameBody *body;                                   /* the innermost one it is bound in; NULL: the file's own */
     const Module   *module;

@@ -238,6 +238,22 @@ static Value *builtin_uncut(Ctx *c, const Call *k)
     return v;
 }
 
+/* x, of which is noted what it is to the net, where that is one; else nobody knows. */
+static Value *noted_limit(Ctx *c, const Call *k, const char *why)
+{
+    Value *v = as_settled(c, k->v[0], k->at), *net = k->v[1];
+    if (val_bad(v) || v->kind != V_TENSOR || net->kind != V_PLAYER || c->L->trials) return v;
+    array_push(c->L->work, &c->L->limits, ((Limit){v->tensor.v, player_self(net->player), why}));
+    return v;
+}
+
+static Value *builtin_penalty(Ctx *c, const Call *k) { return noted_limit(c, k, NULL); }
+
+static Value *builtin_unlimited(Ctx *c, const Call *k)
+{
+    return k->v[2]->kind == V_STRING ? noted_limit(c, k, k->v[2]->s) : mistake(c, k, "unlimited", "a message last", k->v[2]);
+}
+
 static Value *builtin_real(Ctx *c, const Call *k)
 {
     Value *v = as_settled(c, k->v[0], k->at);

@@ -168,19 +168,39 @@ static const char *between(Lower *L, double a, double m, double b, double fm, do
                 text_of(L, b), text_of(L, chord));
 }
 
+/* A chord that f lies on, to the last digits: is f straight there? Where it bends less and less, numbers end before it does, as those of exp(-u) + u do; a straight
+ * piece begins at once, beside a chord that is seen to be above f, or is all there is. bend: of each chord, how far it is above f, of f's size there. */
+static int straight(const double *bend, int n)
+{
+    const double none = 1e-13, plain = 1e-4;
+    int          on = -1;
+    bool         all = true;
+    for (int i = 0; i < n; i++) {
+        bool is = bend[i] <= none, beside = (i && bend[i - 1] > plain) || (i + 1 < n && bend[i + 1] > plain);
+        all = all && is;
+        if (is && beside && on < 0) on = i;
+    }
+    return all ? 0 : on;
+}
+
 /* Of the chords over `step` intervals. NULL: none is at fault. */
 static const char *chords(Ctx *c, const Call *k, const double *x, const double *y, int step, bool strictly, bool *known)
 {
-    double m[MOST_POINTS], fm[MOST_POINTS];
+    double m[MOST_POINTS], fm[MOST_POINTS], chord[MOST_POINTS], bend[MOST_POINTS], most = 0;
     int n = RATIOS - step;
     for (int i = 0; i < n; i++) m[i] = (x[i] + x[i + step]) / 2;
     *known = numbers_at(c, k->v[0], m, n, k, fm);
-    for (int i = 0; i < n && *known; i++) {
-        double chord = (y[i] + y[i + step]) / 2, scale = fabs(y[i]) + fabs(fm[i]) + fabs(y[i + step]);
-        if (fm[i] - chord > 1e-9 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord, "above");
-        if (strictly && chord - fm[i] <= 1e-13 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord, "on");
+    if (!*known) return NULL;
+    for (int i = 0; i < RATIOS; i++) most = fmax(most, fabs(y[i]));
+    for (int i = 0; i < n; i++) {
+        double scale = fabs(y[i]) + fabs(fm[i]) + fabs(y[i + step]);
+        chord[i] = (y[i] + y[i + step]) / 2;
+        bend[i] = scale ? (chord[i] - fm[i]) / scale : 0;
+        if (fm[i] - chord[i] > 1e-9 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "above");
+        if (scale && scale < 1e-30 * most) bend[i] = NAN;           /* so far down 0 is near, and says nothing */
     }
-    return NULL;
+    int i = strictly ? straight(bend, n) : -1;
+    return i < 0 ? NULL : between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "on");
 }
 
 /* Of the chords between ratios of a range, from neighbours to those `most` apart. */

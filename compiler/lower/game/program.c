@@ -2,6 +2,7 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/game/limits.h"
 #include "compiler/lower/game/reads.h"
 #include "compiler/lower/game/samples.h"
 #include "compiler/lower/game/schedule.h"
@@ -576,6 +577,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     bool whole = !o->checked || cut_is_wide(L);
     if (!(whole ? make_program(L, out) : cut_fits(L))) return false;
     unmoved_players(L);
+    limits_finish(L);
     if (o->advice) advice_program(a, L->names, &L->modules, diags);
     return true;
 }

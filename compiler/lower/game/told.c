@@ -4,6 +4,7 @@
  * applied to draws of one distribution: said where interval arithmetic knows that sign for all values, and else of the values at which it is computed. Of two losses, terms are the same that are written alike but for
  * the names of their draws; where those that both players change cancel, the game has a zero sum. Start at told_move(). */
 #include "compiler/lower/game/exactly.h"
+#include "compiler/lower/game/sums.h"
 #include "compiler/lower/game/told.h"
 #include "compiler/ir/words.h"
 #include "compiler/lower/dist/doors.h"
@@ -107,12 +108,21 @@ static bool rewrite_as(Rewrite *r, const Ast *n, const Ast *e)
     return true;
 }
 
-/* require(cond, x, "message") is x. */
+/* require(cond, x, "message") is x, and so is what else is said of it alone. NULL: n is no such call. */
+static const Ast *is_said_of(const Rewrite *r, const Ast *n)
+{
+    static const struct { const char *name; int x; } is_x[] = {{"require", 1}, {"uncut", 0}, {"penalty", 0}, {"unlimited", 0}};
+    const Ast *f = n->kind == AST_CALL ? n->call.callee : NULL;
+    bool       builtin = f && f->kind == AST_NAME && !names_use(r->c->L->names, f);
+    for (int i = 0; builtin && i < (int)(sizeof is_x / sizeof *is_x); i++)
+        if (!strcmp(f->name.name, is_x[i].name) && n->call.args.n > is_x[i].x) return n->call.args.v[is_x[i].x]->arg.value;
+    return NULL;
+}
+
 static bool rewrite_required(Rewrite *r, const Ast *n)
 {
-    const Ast *f = n->kind == AST_CALL ? n->call.callee : NULL;
-    bool       is = f && f->kind == AST_NAME && !strcmp(f->name.name, "require") && !names_use(r->c->L->names, f) && n->call.args.n == 3;
-    return is && rewrite_as(r, n, n->call.args.v[1]->arg.value);
+    const Ast *x = is_said_of(r, n);
+    return x && rewrite_as(r, n, x);
 }
 
 /* `if c {..} else {..}` of a parameter that is known: the side that is taken. */
@@ -138,10 +148,25 @@ static bool rewrite_shared(Rewrite *r, const Ast *n)
     return false;
 }
 
+static void rewrite(void *user, const Ast *n);
+
+/* What a block requires is no part of what it is: it goes, up to the statement behind it. */
+static bool rewrite_block(Rewrite *r, const Ast *n)
+{
+    AstList s = n->kind == AST_BLOCK ? n->block.stmts : (AstList){0};
+    for (int i = 0; i < s.n; i++) {
+        Span at = s.v[i]->span;
+        if (i + 1 < s.n) at.end = s.v[i + 1]->span.begin;
+        if (s.v[i]->kind == AST_REQUIRE) add_piece(r, at, "");
+        else rewrite(r, s.v[i]);
+    }
+    return n->kind == AST_BLOCK;
+}
+
 static void rewrite(void *user, const Ast *n)
 {
     Rewrite *r = user;
-    if (rewrite_field(r, n) || rewrite_required(r, n) || rewrite_choice(r, n) || rewrite_shared(r, n)) return;
+    if (rewrite_field(r, n) || rewrite_required(r, n) || rewrite_choice(r, n) || rewrite_shared(r, n) || rewrite_block(r, n)) return;
     const Stands *s = stands_for(r, n);
     if (s) add_piece(r, n->span, s->text);
     else ast_each_child(n, rewrite, r);
@@ -192,6 +217,8 @@ static const char *with_pieces(const Rewrite *r, Span at)
 /* On one line where it is one; NULL: a name would mean something else. */
 static const char *rewritten(Rewrite *r, const Ast *e)
 {
+    const Ast *x = is_said_of(r, e);
+    if (x) return rewritten(r, x);
     find_captured(r, e);
     if (r->own) return NULL;
     rewrite(r, e);
@@ -846,26 +873,11 @@ static void add_term(Lower *L, const IrVal *v, double scale, const Player *a, co
 }
 
 /* v, as a sum of multiples. */
-static void add_terms(Lower *L, const IrVal *v, double scale, const Player *a, const Player *b, Terms *out)
+static void add_terms(Lower *L, IrVal *v, double scale, const Player *a, const Player *b, Terms *out)
 {
-    enum { MOST = 64 };
-    ARRAY(struct { const IrVal *v; double scale; }) todo = {0};
-    array_push(L->work, &todo, ((__typeof__(*todo.v)){v, scale}));
-    while (todo.n && out->list.n < MOST) {
-        __typeof__(*todo.v) t = todo.v[--todo.n];
-        const IrNode       *n = version_of(L, t.v) ? NULL : t.v->def;
-        double              x;
-        if (n && (n->op == IR_add || n->op == IR_sub)) {
-            array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[1], n->op == IR_sub ? -t.scale : t.scale}));
-            array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale}));
-        } else if (n && n->op == IR_neg) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], -t.scale}));
-        else if (n && n->op == IR_convert && ir_is_real(n->arg[0]->type.elem)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale}));
-        else if (n && n->op == IR_div && ir_is_const(n->arg[1], &x)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale / x}));
-        else if (n && n->op == IR_mul && ir_is_const(n->arg[1], &x)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[0], t.scale * x}));
-        else if (n && n->op == IR_mul && ir_is_const(n->arg[0], &x)) array_push(L->work, &todo, ((__typeof__(*todo.v)){n->arg[1], t.scale * x}));
-        else add_term(L, t.v, t.scale, a, b, out);
-    }
-    if (todo.n) array_push(L->work, &out->list, ((LossTerm){1, "more than are looked at", true}));
+    Sum sum = sum_of(L, v, scale, NULL);
+    for (int i = 0; i < sum.term.n; i++) add_term(L, sum.term.v[i].v, sum.term.v[i].scale, a, b, out);
+    if (sum.more) array_push(L->work, &out->list, ((LossTerm){1, "more than are looked at", true}));
 }
 
 /* Neither knows of a term that it does not change: what is left of the sum must be of terms that one of both changes alone. */

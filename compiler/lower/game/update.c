@@ -5,6 +5,7 @@
 #include "compiler/lower/eval/paths.h"
 #include "compiler/lower/eval/pending.h"
 #include "compiler/lower/eval/watch.h"
+#include "compiler/lower/game/limits.h"
 #include "compiler/lower/game/schedule.h"
 #include "compiler/lower/game/told.h"
 #include "compiler/lower/own/graph.h"
@@ -197,6 +198,7 @@ static void move(Ctx *c, const Ast *s, const Together *t, Player *p, Value *opt,
     inner.block = NULL;
     leave(L, t);
     int steps = player_steps(c, p);
+    p->moves += t->reports;
     changes_put(L, out, steps, ir_add(fn_builder(c), fn_read(L, steps), ir_const(fn_builder(c), IR_I64, 1)));
     Span used_at = diags_used_at(L->diags, s->update.optimizer->span);
     if (optimizer_step(&inner, c->block, p, opt, player_record(c, p), g, s->update.optimizer->span, out)) project(&inner, s, p, out);
@@ -337,12 +339,15 @@ static bool has_member(const Compare *k, const char *name)
 
 typedef struct LibraryTerm { const Compare *of; const Ast *e; const char *member; bool up; } LibraryTerm;
 
-/* The term of a loss that is the library's, behind signs, beside terms of the program's own, by the name of a loss: of is NULL where there is none. */
+/* The term of a loss that is the library's, behind signs, beside terms of the program's own, by the name of a loss or a let: of is NULL where there is none. */
 static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up)
 {
     Ctx          in = *c;
     LibraryTerm  t = {.e = e, .up = up};
-    const Value *v = e->kind == AST_NAME ? scope_find(&in, e, false) : NULL;
+    const Bound *b = e->kind == AST_NAME ? names_use(c->L->names, e) : NULL;
+    const Value *v = b && !b->let ? scope_find(&in, e, false) : NULL;
+    const Ast   *value = e->kind == AST_BLOCK ? ast_block_value(e) : b ? b->let : NULL;
+    if (value) return library_term(c, value, up);
     if (e->kind == AST_UNARY && e->unary.op == AST_OP_NEG) return library_term(c, e->unary.operand, !up);
     if (e->kind == AST_BINARY && (e->binary.op == AST_OP_ADD || e->binary.op == AST_OP_SUB)) {
         LibraryTerm left = library_term(c, e->binary.left, up);
@@ -356,11 +361,12 @@ static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up)
     return t;
 }
 
-/* A critic that maximises what the library says is its loss, or minimises an estimate that a good one makes large; a model that maximises its loss. kind: of the estimate. */
-static void warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kind)
+/* A critic that maximises what the library says is its loss, or minimises an estimate that a good one makes large; a model that maximises its loss: was that said? kind: of the estimate. */
+static bool warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kind)
 {
     const Ast  *whole = s->update.value;
     LibraryTerm t = library_term(c, whole, s->update.goal == AST_GOAL_MAXIMIZE);
+    bool        said = false;
     for (int i = 0; t.of && i < who->n; i++) {
         bool is_model, is_critic = critic_of(c, t.of, who->p[i], &is_model) == who->p[i];
         bool uphill = t.up && ((is_critic && !strcmp(t.member, "critic")) || (is_model && !strcmp(t.member, "generator")));
@@ -371,7 +377,16 @@ static void warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kin
                                small ? "minimising" : "maximising");
         const char *right = small ? strf(c->L, "%s.critic", t.of->name) : text;
         diag_hint(d, "update %s minimize %s; what is meant so is a function of the program's own: def opposite() = -%s", name, right, right);
+        said = true;
     }
+    return said;
+}
+
+/* Of an update that is done, each player by itself. */
+static void look_at_limits(Ctx *c, const Ast *s, const Together *t, const Wanted *who, IrVal *y, const Slopes *d, const Changes *out)
+{
+    double sign = s->update.goal == AST_GOAL_MAXIMIZE ? -1 : 1;
+    for (int i = 0, k = 0; t->reports && i < who->n; k += who->p[i++]->params.n) limits_step(c, &(Step){s, who->p[i], y, sign, d->w + k, d->g + k, out});
 }
 
 static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value *opt, Changes *out)
@@ -382,7 +397,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     const char *estimate;
     IrVal *y = loss_value(c, s->update.value, &estimate);
     if (!y || !time_check(c, &y, 1, &(By){.player = who->p, .n_players = who->n}, at)) return;
-    warn_uphill(c, s, who, estimate);
+    bool   uphill = warn_uphill(c, s, who, estimate);
     Slopes d = slopes_of(c, who);
     report_loss(c, t, who, y);
     for (int i = 0, first = 0; i < who->n; first += who->p[i++]->params.n) {
@@ -400,6 +415,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     report_slopes(c, s, t, who, &d);
     tell(c, s, t, who, y, estimate);
     move_by_slopes(c, s, t, who, opt, &d, out);
+    if (!uphill) look_at_limits(c, s, t, who, y, &d, out);
     commit_pendings(c, t, waiting, &y, 1, who, at, out);
 }
 
