@@ -308,16 +308,53 @@ static IrVal *central(Walk *w, IrVal *at, const Square *q, const Extent *inner, 
     return c == 1 ? sum : ir_mul(&b, sum, ir_const_like(&b, sum, c));
 }
 
+/* The whole number that v is, as a real; NULL: it is none. */
+static IrVal *whole_of(const Walk *w, const IrVal *v)
+{
+    bool is_whole = is_ours(w, v) && v->def->op == IR_convert && ir_is_real(v->type.elem) && !ir_is_real(v->def->arg[0]->type.elem);
+    return is_whole ? v->def->arg[0] : NULL;
+}
+
+/* Is v the square of the whole number x, computed as one? */
+static bool is_whole_square(const Walk *w, const IrVal *v, const IrVal *x)
+{
+    IrVal *square = whole_of(w, v), *root = square ? root_of(w, square) : NULL, *of = whole_of(w, x);
+    while (root && root->def && root->def->op == IR_convert) root = root->def->arg[0];
+    while (of && of->def && of->def->op == IR_convert) of = of->def->arg[0];
+    return root && of && tree_same_value(w, root, of);
+}
+
 /* Is s = *c (what q is the sum of)^2? Then `x` is that, and `y` its square or, of a dot, x. */
 static bool squares_of(Walk *w, const Sums *s, Square *q, IrVal **y, double *c)
 {
     IrVal *dot = own_dot(w, s->of), *x = dot ? dot : root_of(w, s->of);
     *c = 1;
     *y = dot ? dot : s->of;
+    if (!q->anywhere && is_whole_square(w, s->of, q->root.of)) return true;
     if (!q->anywhere) return dot ? tree_same_value(w, q->root.of, dot) : is_square_of(w, s->of, q->root.of, c);
     if (!x || !(q->root.n ? same_anywhere(w, q->root.of, x, MOST_STEPS) : adds_elements(q->root.of, x))) return false;
     q->root.of = x;
     return true;
+}
+
+/* The sum of (x - m)^2 of a list of known numbers, with all of their digits; NAN: it is none. */
+static double of_numbers(const IrVal *x)
+{
+    const IrNode *list = x->def;
+    double c = 0, first = 0, sum = 0, squares = 0;
+    if (!list || list->op != IR_concat || x->type.rank != 1 || x->type.dim[0] != list->n_args) return NAN;
+    for (int i = 0; i < list->n_args; i++) {
+        const IrNode *row = list->arg[i]->def;
+        if (!row || row->op != IR_reshape || !ir_is_const(row->arg[0], &c)) return NAN;
+        if (!i) first = c;
+        sum += c - first;
+    }
+    for (int i = 0; i < list->n_args; i++) {
+        ir_is_const(list->arg[i]->def->arg[0], &c);
+        double less = c - first - sum / list->n_args;
+        squares += less * less;
+    }
+    return squares;
 }
 
 /* squares + square, whose numbers have different signs; NULL: not that. */
@@ -334,7 +371,9 @@ static IrVal *variance(Walk *w, IrVal *at, const Added *squares, const Added *sq
     double by = -square->sign * q.around.c * q.root.c * q.root.c * size_of(w, &inner, x);
     c *= s.c;
     if (!same_extent(&whole, &over, x->type.rank) || !(c > 0) || !(fabs(by - c) <= 1e-9 * c)) return NULL;
-    IrVal *made = central(w, at, &q, &inner, &whole, c);
+    double known = of_numbers(x);
+    IrBuilder b = tree_before(w, at);
+    IrVal *made = isnan(known) ? central(w, at, &q, &inner, &whole, c) : ir_const(&b, x->type.elem, c * known);
     return ir_type_equal(&made->type, &squares->v->type) ? made : NULL;
 }
 
