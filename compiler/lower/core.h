@@ -33,6 +33,7 @@ typedef struct Pending  Pending;
 typedef struct Block    Block;
 typedef struct Face     Face;
 typedef struct Term     Term;
+typedef struct ListSum  ListSum;
 typedef struct Told     Told;
 
 typedef struct Held {                                       /* a condition on functions that was seen to hold (require.c): where, and of what */
@@ -79,6 +80,7 @@ struct Value {
     int64_t   classes;                                      /* of a V_INT that is a class[n], else 0 */
     const char *why;                                        /* of a V_BOOL that is false: where it shows (require.c); NULL: the value says all */
     Term     *term;                                         /* of a V_REAL known now: how functions that round have made it (exact.c); NULL: a number like others */
+    ListSum  *sum;                                          /* of a number known now that is made of a list's sum: how (sums.c); else NULL */
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;

@@ -523,33 +523,63 @@ static Walk walk_in(IrBuilder *b, Arena *scratch, bool skip_derivatives, bool la
     return (Walk){.b = b, .scratch = scratch, .skip_derivatives = skip_derivatives, .last = last};
 }
 
+static void stabilise_body(const Walk *like, IrBlock *body, IrVal **root, int n_roots)
+{
+    IrBuilder b = {.m = like->b->m, .block = body};
+    Walk w = walk_in(&b, like->scratch, like->skip_derivatives, true);
+    for (IrNode *n = body->first; n; n = n->next) n->mark = arena_new_of(w.scratch, NodeInfo);
+    stabilise_block(&w, root, n_roots);
+}
+
+/* Does what the body had before, or what it gives, use a value that was made since? */
+static bool has_new(const IrBlock *body, uint32_t from)
+{
+    bool any = false;
+    for (int i = 0; i < body->n_yields; i++) any |= body->yield[i]->id >= from;
+    for (const IrNode *n = body->first; n && !any; n = n->next)
+        for (int i = 0; i < n->n_args && n->n_results && n->result->id < from; i++) any |= n->arg[i]->id >= from;
+    return any;
+}
+
+/* The bodies within are made anew where that changes them. */
+static bool renew_bodies(const Walk *w, IrNode *n)
+{
+    bool any = false;
+    for (int i = 0; i < n->n_bodies; i++) {
+        IrBlock *body = ir_copy_block(w->b->m, n->body[i]);
+        bool changed = false;
+        body->owner = n;
+        for (IrNode *inner = body->first; inner; inner = inner->next) changed |= renew_bodies(w, inner);
+        uint32_t from = w->b->m->next_id;
+        stabilise_body(w, body, body->yield, body->n_yields);
+        if (!has_new(body, from) && !changed) continue;
+        n->body[i] = body;
+        any = true;
+    }
+    return any;
+}
+
 IrVal *opt_stabilise_value(IrBuilder *b, IrVal *v, IrVal *const *wrt, int n_wrt, bool last)
 {
     Arena *scratch = arena_new();
     Apart *apart = apart_take(b, scratch, &v, wrt, n_wrt, last);
     IrBuilder inside = apart_builder(apart);
     Walk w = walk_in(&inside, scratch, false, last);
+    for (IrNode *n = inside.block->first; n; n = n->next) renew_bodies(&w, n);
     stabilise_block(&w, &v, 1);
     v = apart_return(apart, v);
     arena_free(scratch);
     return v;
 }
 
-static void stabilise_body(IrModule *m, IrBlock *body, Arena *scratch, IrVal **root, int n_roots)
-{
-    IrBuilder b = {.m = m, .block = body};
-    Walk w = walk_in(&b, scratch, true, true);
-    for (IrNode *n = body->first; n; n = n->next) n->mark = arena_new_of(scratch, NodeInfo);
-    stabilise_block(&w, root, n_roots);
-}
-
 void opt_stabilise_block(IrModule *m, IrBlock *block, IrVal **root, int n_roots)
 {
     Arena *scratch = arena_new();
+    IrBuilder b = {.m = m, .block = block};
+    Walk w = walk_in(&b, scratch, true, true);
     for (IrNode *at = block->first; at; at = ir_next(at))
-        for (int i = 0; i < at->n_bodies; i++)
-            stabilise_body(m, at->body[i], scratch, at->body[i]->yield, at->body[i]->n_yields);
-    stabilise_body(m, block, scratch, root, n_roots);
+        for (int i = 0; i < at->n_bodies; i++) stabilise_body(&w, at->body[i], at->body[i]->yield, at->body[i]->n_yields);
+    stabilise_body(&w, block, root, n_roots);
     arena_free(scratch);
 }
 

@@ -197,6 +197,7 @@ static IrNode *copy_of(const Apart *a, IrNode *n)
     info->twin = n;
     c->arg = arena_array(a->scratch, IrVal *, n->n_args + 1);
     c->result = arena_copy(a->scratch, n->result, sizeof *n->result * (size_t)n->n_results);
+    c->body = arena_copy(a->scratch, n->body, sizeof *n->body * (size_t)n->n_bodies);
     for (int i = 0; i < n->n_args; i++) c->arg[i] = value_inside(a, n->arg[i]);
     for (int i = 0; i < n->n_results; i++) c->result[i].def = c;
     return c;
@@ -258,11 +259,12 @@ static IrVal **operands_outside(const Apart *a, const IrNode *n)
     return args;
 }
 
-/* Is n a copy, and its operands those that were copied? */
+/* Is n a copy, and its operands and bodies those that were copied? */
 static bool is_as_it_was(const Apart *a, IrNode *n)
 {
     const IrNode *twin = info_of(a, n)->twin;
     bool same = twin != NULL;
+    for (int i = 0; i < n->n_bodies && same; i++) same = n->body[i] == twin->body[i];
     for (int i = 0; i < n->n_args && same; i++) {
         IrNode *by = made_inside(a, n->arg[i]);
         same = n->arg[i] == value_inside(a, twin->arg[i]) && (!by || info_of(a, by)->out);

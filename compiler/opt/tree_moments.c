@@ -4,7 +4,10 @@
  * root is no number. With d n = c, n being how many are summed, it is c sum((x - m)^2), m the mean: nowhere below 0, with
  * derivative 0 where all are equal, so that R2 holds for its root. Sums are over dims and samples, in any order, in steps
  * or as a dot; part of them may stand around the square: E norm2(x) - norm2(E x). The two may be any two of up to
- * MOST_TERMS that are added. With weights w that sum up to 1 it is sum(w (x - m)^2), m = sum(w x). Start at tree_moments_rule(). */
+ * MOST_TERMS that are added. The square may be taken along by the body of a loop, and of a list of numbers known now its sum may be one
+ * number added to the other, in f64: then the mean is computed anew, beside x. With weights w that sum up to 1 it is sum(w (x - m)^2),
+ * m = sum(w x). Start at tree_moments_rule(). */
+#include "compiler/opt/equal.h"
 #include "compiler/opt/tree.h"
 
 #include <math.h>
@@ -43,6 +46,53 @@ static IrVal *behind(Walk *w, IrVal *v)
 }
 
 static bool is_ours(const Walk *w, const IrVal *v) { return v->def && v->def->block == w->b->block; }
+
+/* ---- around a loop ---------------------------------------------------------------------------------------------- */
+
+/* What the body of a loop takes along, as it stands outside; any other value as it is. */
+static IrVal *outside(IrVal *v)
+{
+    const IrNode *loop = v->param_of ? v->param_of->owner : NULL;
+    bool along = loop && loop->op == IR_scan && v->index >= loop->attr->carried + loop->attr->stacked;
+    return along ? outside(loop->arg[v->index]) : v;
+}
+
+/* A row that gives the same wherever it is computed. */
+static bool is_plain(const IrNode *n)
+{
+    return n && !n->n_bodies && n->op != IR_read && !(ir_op_info[n->op].flags & IR_EFFECT) && n->attr->stream < 0 && n->attr->slot < 0;
+}
+
+static bool same_anywhere(const Walk *w, IrVal *a, IrVal *b, int depth)
+{
+    a = outside(a), b = outside(b);
+    if (tree_same_value(w, a, b)) return true;
+    if (!depth || !is_plain(a->def) || !is_plain(b->def) || !equal_heads(a->def, b->def)) return false;
+    for (int i = 0; i < a->def->n_args; i++)
+        if (!same_anywhere(w, a->def->arg[i], b->def->arg[i], depth - 1)) return false;
+    return true;
+}
+
+/* A number of a list as it is before it is rounded. */
+static IrVal *unrounded(IrVal *v)
+{
+    for (v = outside(v); v->def; v = outside(v->def->arg[0])) {
+        bool row = v->def->op == IR_reshape && v->type.rank == 1 && !v->def->arg[0]->type.rank;
+        bool rounds = v->def->op == IR_convert && ir_is_real(v->def->arg[0]->type.elem);
+        if (!row && !rounds) break;
+    }
+    return v;
+}
+
+/* Is `sum` that of all elements of the list x, each added to those before? */
+static bool adds_elements(IrVal *sum, const IrVal *x)
+{
+    const IrNode *list = x->def;
+    if (!list || list->op != IR_concat || x->type.rank != 1 || x->type.dim[0] != list->n_args) return false;
+    for (int i = list->n_args; i-- > 1; sum = outside(sum->def->arg[0]))
+        if (!sum->def || sum->def->op != IR_add || unrounded(sum->def->arg[1]) != unrounded(list->arg[i])) return false;
+    return unrounded(sum) == unrounded(list->arg[0]);
+}
 
 /* ---- products --------------------------------------------------------------------------------------------------- */
 
@@ -103,11 +153,20 @@ static bool is_square_of(Walk *w, IrVal *v, IrVal *x, double *c)
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
-/* v as numbers times sums of something, which is a square or not. */
-static bool sums_of(Walk *w, IrVal *v, Sums *s)
+/* Of a value that may stand outside, and as it is before it is rounded to another type. */
+static IrVal *where_it_stands(Walk *w, IrVal *v)
+{
+    for (v = outside(behind(w, v)); v->def && v->def->op == IR_convert && ir_is_real(v->def->arg[0]->type.elem); v = outside(behind(w, v->def->arg[0]))) {}
+    return v;
+}
+
+/* v as numbers times sums of something, which is a square or not; anywhere: it may stand outside. */
+static bool sums_of(Walk *w, IrVal *v, Sums *s, bool anywhere)
 {
     double c;
-    for (s->of = behind(w, v); is_ours(w, s->of); s->of = behind(w, s->of)) {
+    for (;; v = s->of) {
+        s->of = anywhere ? where_it_stands(w, v) : behind(w, v);
+        if (anywhere ? !s->of->def : !is_ours(w, s->of)) break;
         const IrNode *n = s->of->def;
         IrVal *const *arg = n->arg;
         if (n->op == IR_neg)
@@ -133,6 +192,15 @@ static IrVal *own_dot(const Walk *w, const IrVal *v)
                  !(n->attr->pair_over && n->attr->pair_over[0].n);
     for (int i = 0; i < n->attr->contract.n; i++) whole &= n->attr->contract.a[i] == n->attr->contract.b[i];
     return whole ? n->arg[0] : NULL;
+}
+
+/* x of v = x^2; NULL: it is no square. */
+static IrVal *root_of(const Walk *w, IrVal *v)
+{
+    const IrNode *n = is_ours(w, v) ? v->def : NULL;
+    double k;
+    if (n && n->op == IR_mul && tree_same_value(w, n->arg[0], n->arg[1])) return n->arg[0];
+    return n && n->op == IR_pow && ir_is_const(n->arg[1], &k) && k == 2 ? n->arg[0] : NULL;
 }
 
 /* What x, or a square of it, is summed over: first all dims where it is a dot, then the steps. */
@@ -183,26 +251,30 @@ static IrInts dims_in(const Extent *e, int rank, bool in)
 typedef struct Square {
     Sums around, root;
     bool dot;
+    bool anywhere; /* it may stand outside; if so with no sum in root, what is summed is all of a list */
     IrVal *mean; /* root, as a value */
 } Square;
 
-static bool square_of_mean(Walk *w, IrVal *v, Square *q)
+static bool square_of_mean(Walk *w, IrVal *v, Square *q, bool anywhere)
 {
-    *q = (Square){.around.c = 1, .root.c = 1};
-    if (!sums_of(w, v, &q->around) || !is_ours(w, q->around.of)) return false;
+    *q = (Square){.around.c = 1, .root.c = 1, .anywhere = anywhere};
+    if (!sums_of(w, v, &q->around, anywhere) || (anywhere ? !q->around.of->def : !is_ours(w, q->around.of))) return false;
     const IrNode *n = q->around.of->def;
     double k;
     q->dot = (q->mean = own_dot(w, q->around.of)) != NULL;
     if (n->op == IR_mul && tree_same_value(w, n->arg[0], n->arg[1])) q->mean = n->arg[0];
     if (n->op == IR_pow && ir_is_const(n->arg[1], &k) && k == 2) q->mean = n->arg[0];
-    return q->mean && sums_of(w, q->mean, &q->root) && q->root.n > 0;
+    return q->mean && sums_of(w, q->mean, &q->root, anywhere) && (anywhere || q->root.n > 0);
 }
+
+/* What x is summed over in the mean. */
+static Extent inner_extent(const Square *q) { return extent_of(&q->root, q->root.of, q->anywhere && !q->root.n); }
 
 /* All that x is summed over in q. */
 static Extent whole_extent(const Square *q)
 {
     const IrVal *x = q->root.of;
-    Extent inner = extent_of(&q->root, x, false), outer = extent_of(&q->around, q->mean, q->dot);
+    Extent inner = inner_extent(q), outer = extent_of(&q->around, q->mean, q->dot);
     outer.axes = ir_axes_union(inner.axes, outer.axes);
     for (int i = x->type.rank - 1, place = q->mean->type.rank; i >= 0; i--) outer.dim[i] = inner.dim[i] || outer.dim[--place];
     return outer;
@@ -210,38 +282,98 @@ static Extent whole_extent(const Square *q)
 
 /* ---- the rule --------------------------------------------------------------------------------------------------- */
 
+static IrVal *summed(IrBuilder *b, IrVal *x, const Extent *over)
+{
+    IrInts dims = dims_in(over, x->type.rank, true);
+    if (over->axes.n) x = ir_sum_over(b, x, over->axes);
+    return dims.n ? ir_sum(b, x, dims) : x;
+}
+
+static IrVal *mean_of(const Walk *w, IrBuilder *b, IrVal *x, const Extent *over)
+{
+    IrVal *sum = summed(b, x, over);
+    return ir_div(b, sum, ir_const_like(b, sum, size_of(w, over, x)));
+}
+
 /* c * sum((x - m)^2), the mean m over `inner`, the sum over `whole` */
 static IrVal *central(Walk *w, IrVal *at, const Square *q, const Extent *inner, const Extent *whole, double c)
 {
     IrBuilder b = tree_before(w, at);
-    IrVal *x = tree_best(w, q->root.of), *m = tree_best(w, q->mean);
-    double times = 1 / (q->root.c * size_of(w, inner, x));
+    IrVal *x = tree_best(w, q->root.of), *m = q->anywhere ? mean_of(w, &b, x, inner) : tree_best(w, q->mean);
+    double times = q->anywhere ? 1 : 1 / (q->root.c * size_of(w, inner, x));
     int rank = x->type.rank;
     if (fabs(times - 1) > 1e-9) m = ir_mul(&b, m, ir_const_like(&b, m, times));
     if (m->type.rank < rank && m->type.rank) m = ir_broadcast(&b, m, ir_dims_of(&x->type), dims_in(inner, rank, false));
-    IrVal *less = ir_sub(&b, x, m), *sum = ir_mul(&b, less, less);
-    if (whole->axes.n) sum = ir_sum_over(&b, sum, whole->axes);
-    IrInts dims = dims_in(whole, rank, true);
-    if (dims.n) sum = ir_sum(&b, sum, dims);
+    IrVal *less = ir_sub(&b, x, m), *sum = summed(&b, ir_mul(&b, less, less), whole);
     return c == 1 ? sum : ir_mul(&b, sum, ir_const_like(&b, sum, c));
 }
 
+/* The whole number that v is, as a real; NULL: it is none. */
+static IrVal *whole_of(const Walk *w, const IrVal *v)
+{
+    bool is_whole = is_ours(w, v) && v->def->op == IR_convert && ir_is_real(v->type.elem) && !ir_is_real(v->def->arg[0]->type.elem);
+    return is_whole ? v->def->arg[0] : NULL;
+}
+
+/* Is v the square of the whole number x, computed as one? */
+static bool is_whole_square(const Walk *w, const IrVal *v, const IrVal *x)
+{
+    IrVal *square = whole_of(w, v), *root = square ? root_of(w, square) : NULL, *of = whole_of(w, x);
+    while (root && root->def && root->def->op == IR_convert) root = root->def->arg[0];
+    while (of && of->def && of->def->op == IR_convert) of = of->def->arg[0];
+    return root && of && tree_same_value(w, root, of);
+}
+
+/* Is s = *c (what q is the sum of)^2? Then `x` is that, and `y` its square or, of a dot, x. */
+static bool squares_of(Walk *w, const Sums *s, Square *q, IrVal **y, double *c)
+{
+    IrVal *dot = own_dot(w, s->of), *x = dot ? dot : root_of(w, s->of);
+    *c = 1;
+    *y = dot ? dot : s->of;
+    if (!q->anywhere && is_whole_square(w, s->of, q->root.of)) return true;
+    if (!q->anywhere) return dot ? tree_same_value(w, q->root.of, dot) : is_square_of(w, s->of, q->root.of, c);
+    if (!x || !(q->root.n ? same_anywhere(w, q->root.of, x, MOST_STEPS) : adds_elements(q->root.of, x))) return false;
+    q->root.of = x;
+    return true;
+}
+
+/* The sum of (x - m)^2 of a list of known numbers, with all of their digits; NAN: it is none. */
+static double of_numbers(const IrVal *x)
+{
+    const IrNode *list = x->def;
+    double c = 0, first = 0, sum = 0, squares = 0;
+    if (!list || list->op != IR_concat || x->type.rank != 1 || x->type.dim[0] != list->n_args) return NAN;
+    for (int i = 0; i < list->n_args; i++) {
+        const IrNode *row = list->arg[i]->def;
+        if (!row || row->op != IR_reshape || !ir_is_const(row->arg[0], &c)) return NAN;
+        if (!i) first = c;
+        sum += c - first;
+    }
+    for (int i = 0; i < list->n_args; i++) {
+        ir_is_const(list->arg[i]->def->arg[0], &c);
+        double less = c - first - sum / list->n_args;
+        squares += less * less;
+    }
+    return squares;
+}
+
 /* squares + square, whose numbers have different signs; NULL: not that. */
-static IrVal *variance(Walk *w, IrVal *at, const Added *squares, const Added *square)
+static IrVal *variance(Walk *w, IrVal *at, const Added *squares, const Added *square, bool anywhere)
 {
     Sums s = {.c = squares->sign};
     Square q;
+    IrVal *y;
     double c;
-    if (!square_of_mean(w, square->v, &q) || !sums_of(w, squares->v, &s)) return NULL;
-    IrVal *x = q.root.of, *y = own_dot(w, s.of);
-    if (y ? !(c = 1, tree_same_value(w, x, y)) : !is_square_of(w, s.of, x, &c)) return NULL;
-    if (!y) y = s.of;
+    if (!square_of_mean(w, square->v, &q, anywhere) || !sums_of(w, squares->v, &s, false) || !squares_of(w, &s, &q, &y, &c)) return NULL;
+    const IrVal *x = q.root.of;
     if (!ir_type_equal(&x->type, &y->type)) return NULL;
-    Extent inner = extent_of(&q.root, x, false), whole = whole_extent(&q), over = extent_of(&s, y, y != s.of);
+    Extent inner = inner_extent(&q), whole = whole_extent(&q), over = extent_of(&s, y, y != s.of);
     double by = -square->sign * q.around.c * q.root.c * q.root.c * size_of(w, &inner, x);
     c *= s.c;
     if (!same_extent(&whole, &over, x->type.rank) || !(c > 0) || !(fabs(by - c) <= 1e-9 * c)) return NULL;
-    IrVal *made = central(w, at, &q, &inner, &whole, c);
+    double known = of_numbers(x);
+    IrBuilder b = tree_before(w, at);
+    IrVal *made = isnan(known) ? central(w, at, &q, &inner, &whole, c) : ir_const(&b, x->type.elem, c * known);
     return ir_type_equal(&made->type, &squares->v->type) ? made : NULL;
 }
 
@@ -270,10 +402,10 @@ static bool weighted_sum_of(Walk *w, IrVal *v, Weighted *m)
 {
     Sums s = {.c = 1}, inner = {.c = 1};
     *m = (Weighted){.f.c = 1};
-    if (!sums_of(w, v, &s)) return false;
+    if (!sums_of(w, v, &s, false)) return false;
     if (s.n == 0 && is_ours(w, s.of) && s.of->def->op == IR_div) {
         m->by = s.of->def->arg[1];
-        if (!sums_of(w, s.of->def->arg[0], &inner)) return false;
+        if (!sums_of(w, s.of->def->arg[0], &inner, false)) return false;
         inner.c *= s.c;
         s = inner;
     }
@@ -288,15 +420,6 @@ static bool weighted_sum_of(Walk *w, IrVal *v, Weighted *m)
     m->c = s.c * m->f.c;
     m->f.c = 1;
     return ok;
-}
-
-/* The root of v = c x^2; NULL: it is no square. */
-static IrVal *root_of(const Walk *w, IrVal *v)
-{
-    const IrNode *n = is_ours(w, v) ? v->def : NULL;
-    double k;
-    if (n && n->op == IR_mul && tree_same_value(w, n->arg[0], n->arg[1])) return n->arg[0];
-    return n && n->op == IR_pow && ir_is_const(n->arg[1], &k) && k == 2 ? n->arg[0] : NULL;
 }
 
 static int power_in(const Walk *w, const Factors *f, const IrVal *v)
@@ -338,7 +461,7 @@ static bool is_sum_of(Walk *w, IrVal *v, IrVal *of, const Extent *over, double *
 {
     Sums s = {.c = 1};
     while (is_ours(w, v) && (v->def->op == IR_broadcast || v->def->op == IR_spread)) v = v->def->arg[0];
-    if (!sums_of(w, v, &s) || s.n == 0 || !tree_same_value(w, s.of, of)) return false;
+    if (!sums_of(w, v, &s, false) || s.n == 0 || !tree_same_value(w, s.of, of)) return false;
     Extent e = extent_of(&s, of, false);
     *c = s.c;
     return same_extent(&e, over, of->type.rank);
@@ -398,7 +521,7 @@ static IrVal *weighted_variance(Walk *w, IrVal *at, const Added *squares, const 
     Factors weight, x;
     double c = 1;
     Sums around = {.c = 1};
-    if (!sums_of(w, square->v, &around) || around.n || !root_of(w, around.of)) return NULL;
+    if (!sums_of(w, square->v, &around, false) || around.n || !root_of(w, around.of)) return NULL;
     if (!weighted_sum_of(w, squares->v, &u) || !weighted_sum_of(w, root_of(w, around.of), &v) || v.c == 0) return NULL;
     bool same = (!u.by && !v.by) || (u.by && v.by && tree_same_value(w, u.by, v.by));
     if (!same || !ir_dims_equal(&u.type, &v.type) || !same_extent(&u.over, &v.over, u.type.rank)) return NULL;
@@ -452,7 +575,8 @@ IrVal *tree_moments_rule(Walk *w, IrVal *v)
     if (n > MOST_TERMS) n = added(w, v, 1, 2, a, 0);
     for (int i = 0; i < n; i++)
         for (int k = 0; k < n; k++) {
-            IrVal *made = i == k ? NULL : variance(w, v, &a[i], &a[k]);
+            IrVal *made = i == k ? NULL : variance(w, v, &a[i], &a[k], false);
+            if (!made && i != k) made = variance(w, v, &a[i], &a[k], true);
             if (!made && i != k) made = weighted_variance(w, v, &a[i], &a[k]);
             if (made) return with_rest(w, v, made, a, n, i, k);
         }

@@ -184,16 +184,40 @@ static int add_declarations(Repl *r, const SourceFile *f, const AstList *l, int 
     return last;
 }
 
+/* Is the first word a command's name, and none of the language's own? */
+static bool begins_as_command(Repl *r, const SourceFile *f)
+{
+    Lexer lx;
+    lex_init(&lx, r->arena, f, NULL);
+    lx.quiet = true;
+    Token first = lex_next(&lx);
+    bool  command = false;
+    for (const ReplRow *row = repl_rows; row->name; row++)
+        command |= strlen(row->name) == first.end - first.begin && !strncmp(row->name, f->text + first.begin, first.end - first.begin);
+    return command && token_is_name(first.kind);
+}
+
+/* What cannot be read and begins with a command's name was meant as one. */
+static void say_unread(Repl *r, const SourceFile *f, const Diags *diags, const char *text)
+{
+    const Diag *said[DIAGS_KEPT];
+    Diags      *out = diags_new(diags_sources(diags));
+    bool        command = f && begins_as_command(r, f);
+    for (int i = 0, all = diags_sorted(diags, said); i < all; i++) {
+        Diag *d = diags_take(out, said[i]);
+        if (command) diag_hint(d, "a command begins with a colon: :%s", GAN_SHOWN(text));
+    }
+    session_print(r->o, out);
+    r->wrong = true;
+}
+
 static void enter(Repl *r, const char *text)
 {
     Sources          *sources = sources_new(r->arena);
     Diags            *diags = diags_new(sources);
     const SourceFile *f = source_add(sources, "<entry>", text, strlen(text));
     const Ast        *file = f && source_check_bytes(f, diags) ? parse_entry(r->arena, f, diags, NULL) : NULL;
-    if (!file) {
-        session_print(r->o, diags);
-        r->wrong = true;
-    }
+    if (!file) say_unread(r, f, diags, text);
     for (int i = 0; file && i < file->file.stmts.n; i++) {
         const Ast *n = file->file.stmts.v[i];
         const char *whole = text_of(r, f, n->span);

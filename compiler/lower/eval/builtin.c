@@ -336,6 +336,7 @@ static Value *builtin_sum(Ctx *c, const Call *k)
         Value *total = v->list.v[0];
         bool nested = total->kind == V_LIST || is_condition(c->L, total);
         for (int i = 1; i < v->list.n && !nested; i++) total = arith_binary(c, AST_OP_ADD, total, v->list.v[i], k->at);
+        if (!nested && static_numbers(v)) return sum_of_list(c->L, v, total);
         if (!nested) return val_is_number(total) || val_bad(total) ? total : sum_leaf(c, total, k->at);
     }
     IrVal *t = countable(c, as_tensor(c, v, k->at));

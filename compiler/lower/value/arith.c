@@ -86,7 +86,7 @@ static Value *fold_numbers(Ctx *c, AstOp op, const Value *a, const Value *b, Spa
 static Value *fold_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     Value *v = fold_numbers(c, op, a, b, at);
-    return v->kind == V_BOOL ? face_test(c, a, b, v) : face_binary(c, op, a, b, v);
+    return v->kind == V_BOOL ? face_test(c, a, b, v) : sum_binary(c->L, op, a, b, face_binary(c, op, a, b, v));
 }
 
 /* ---- tensors */
@@ -339,6 +339,7 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (op == AST_OP_POW) return power(c, a, b, at);
     if (!arith_operands(c, a, b, at, &x, &y)) return val_error(c->L);
     if (op == AST_OP_DIV) x = real_of(c, x), y = real_of(c, y);
+    if (op == AST_OP_ADD || op == AST_OP_SUB) x = sum_square(c, a, x, at), y = sum_square(c, b, y, at);
     bool equality = op == AST_OP_EQ || op == AST_OP_NE;
     if (!equality && refuse_bools(c, x, y, op, at)) return val_error(c->L);
     if (compares(op)) compare_exactly(c, &x, &y);
@@ -444,7 +445,7 @@ Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at)
     if (val_bad(a)) return a;
     if (op == AST_OP_NOT) return not_value(c, a, at);
     if (a->kind == V_INT) return face_map(c, IR_neg, a, fold_whole(c, AST_OP_SUB, 0, a->i, at));
-    if (a->kind == V_REAL) return face_map(c, IR_neg, a, exact_map(c->L, IR_neg, a, -a->r));
+    if (a->kind == V_REAL) return sum_negated(c->L, a, face_map(c, IR_neg, a, exact_map(c->L, IR_neg, a, -a->r)));
     return arith_map(c, IR_neg, a, at);
 }
 

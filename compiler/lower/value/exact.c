@@ -254,9 +254,12 @@ int exact_compare(const Value *a, const Value *b) { return wide_compare(wide_val
 
 /* ---- beside tensors --------------------------------------------------------------------------------------------- */
 
+/* Is a function in it, which a graph may write another way? Products of numbers alone stay what they are. */
+static bool has_function(const Term *t) { return !t->n || begins(t->op) || (t->of_a && has_function(t->of_a)) || (t->of_b && has_function(t->of_b)); }
+
 bool exact_is_beyond(const Value *v, IrElem elem)
 {
-    return v->kind == V_REAL && v->term && wide_holds(v->term->value) && !(elem == IR_F32 ? isnormal((float)v->r) : isnormal(v->r));
+    return v->kind == V_REAL && v->term && has_function(v->term) && wide_holds(v->term->value) && !(elem == IR_F32 ? isnormal((float)v->r) : isnormal(v->r));
 }
 
 IrVal *exact_node(Lower *L, IrBuilder *b, const Value *v, IrElem elem)

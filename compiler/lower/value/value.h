@@ -80,6 +80,13 @@ int    exact_compare(const Value *a, const Value *b);       /* of reals, none na
 bool   exact_is_beyond(const Value *v, IrElem elem);
 IrVal *exact_node(Lower *L, IrBuilder *b, const Value *v, IrElem elem);
 
+/* ---- sums.c */
+
+Value *sum_of_list(Lower *L, Value *list, Value *total);                       /* `total` is that of a list of known numbers */
+Value *sum_binary(Lower *L, AstOp op, const Value *a, const Value *b, Value *result);   /* these say of `result` what it is of a list, if an operand says it */
+Value *sum_negated(Lower *L, const Value *a, Value *result);
+IrVal *sum_square(Ctx *c, const Value *v, IrVal *number, Span at);             /* of the square of a list's sum, in the program's type: computed of the list; else `number` */
+
 /* ---- face.c */
 
 
