@@ -196,8 +196,9 @@ static GanStatus refuse_version(Trainer *t, const char *path)
 
 static GanStatus load_into(Trainer *t, const SafeFile *f, const char *path)
 {
-    if (t->o->resume && !is_same_game(t, f)) return refuse_version(t, path);
-    return t->o->resume && !is_same_source(t, f) ? load_other(t, f, path) : state_load(t->program, t->state, f, path, STATE_LACKS_NOTHING, t->err);
+    if (!t->o->resume) return state_load(t->program, t->state, f, path, STATE_LACKS_TICKS, t->err);
+    if (!is_same_game(t, f)) return refuse_version(t, path);
+    return is_same_source(t, f) ? state_load(t->program, t->state, f, path, STATE_LACKS_NOTHING, t->err) : load_other(t, f, path);
 }
 
 static void warn_bad_checkpoint(void *arg, const GanError *bad)

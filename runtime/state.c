@@ -66,9 +66,21 @@ static void shape_text(GanElem elem, int rank, const int64_t *dim, char *text, s
     gan_tensor_text(&t, text, n);
 }
 
-static GanStatus check_slot(const GanSlot *slot, const SafeTensor *t, const char *path, GanError *err)
+/* What may be the missing one by its earlier name: the first of the file's that the program does not have and that has its type and shape. */
+static GanStatus refuse_missing(const GanProgram *p, const GanSlot *slot, const SafeFile *f, const char *path, GanError *err)
 {
-    if (!t) return gan_error_in(err, GAN_WRONG, path, "holds no '%s'; it was made by another program", slot->path);
+    for (int i = 0; i < f->n_tensors; i++) {
+        const SafeTensor *t = &f->tensor[i];
+        if (t->elem == slot->elem && t->rank == slot->rank && !memcmp(t->dim, slot->dim, (size_t)t->rank * sizeof *t->dim) && state_find(p, t->name) < 0)
+            return gan_error_in(err, GAN_WRONG, path, "holds no '%s', and of that shape a '%s' that the program does not have; it was made by another program", slot->path, t->name);
+    }
+    return gan_error_in(err, GAN_WRONG, path, "holds no '%s'; it was made by another program", slot->path);
+}
+
+static GanStatus check_slot(const GanProgram *p, const GanSlot *slot, const SafeFile *f, const char *path, GanError *err)
+{
+    const SafeTensor *t = safetensors_find(f, slot->path);
+    if (!t) return refuse_missing(p, slot, f, path, err);
     if (t->elem == slot->elem && t->rank == slot->rank && !memcmp(t->dim, slot->dim, (size_t)t->rank * sizeof *t->dim)) return GAN_OK;
     char theirs[120], ours[120];
     shape_text(t->elem, t->rank, t->dim, theirs, sizeof theirs);
@@ -82,16 +94,19 @@ static bool is_report(const char *path) { return !strncmp(path, "report.", strle
 /* How often a function has run; no other name begins so. */
 static bool is_tick(const char *path) { return !strncmp(path, "fn.", strlen("fn.")); }
 
-/* A counter of a function that was added to the program after the run starts from 0, a report is nothing yet. */
 static bool may_lack(const GanSlot *slot, const SafeFile *f, StateLack lack)
 {
-    return (is_report(slot->path) || lack == STATE_LACKS_UNUSED || (lack == STATE_LACKS_COUNTERS && slot->kind == GAN_COUNTER)) && !safetensors_find(f, slot->path);
+    bool may = is_report(slot->path) || lack == STATE_LACKS_UNUSED || (lack == STATE_LACKS_COUNTERS && slot->kind == GAN_COUNTER) ||
+               (lack == STATE_LACKS_TICKS && is_tick(slot->path));
+    return may && !safetensors_find(f, slot->path);
 }
 
-static void load_slot(const GanProgram *p, GanState *s, int slot, const SafeTensor *t)
+/* A report that is new is nothing yet, and a function that is new has not run. */
+static void load_slot(const GanProgram *p, GanState *s, int slot, const SafeTensor *t, StateLack lack)
 {
     const double none = NAN;
-    if (t) memcpy(state_slot(p, s, slot), t->data, p->slot[slot].bytes);
+    if (!t && lack == STATE_LACKS_TICKS && is_tick(p->slot[slot].path)) memset(state_slot(p, s, slot), 0, p->slot[slot].bytes);
+    else if (t) memcpy(state_slot(p, s, slot), t->data, p->slot[slot].bytes);
     else if (is_report(p->slot[slot].path) && p->slot[slot].bytes == sizeof none) memcpy(state_slot(p, s, slot), &none, sizeof none);
 }
 
@@ -100,7 +115,7 @@ GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const 
     int wanted = 0;
     for (int i = 0; i < p->n_slots; i++) {
         if (!is_saved(&p->slot[i]) || may_lack(&p->slot[i], f, lack)) continue;
-        GanStatus st = check_slot(&p->slot[i], safetensors_find(f, p->slot[i].path), path, err);
+        GanStatus st = check_slot(p, &p->slot[i], f, path, err);
         if (st) return st;
         wanted++;
     }
@@ -108,7 +123,7 @@ GanStatus state_load(const GanProgram *p, GanState *s, const SafeFile *f, const 
         if (state_find(p, f->tensor[i].name) < 0 && !is_report(f->tensor[i].name) && !(lack != STATE_LACKS_NOTHING && is_tick(f->tensor[i].name)))
             return gan_error_in(err, GAN_WRONG, path, "holds '%s', which the program does not have", f->tensor[i].name);
     for (int i = 0; i < p->n_slots; i++)
-        if (is_saved(&p->slot[i])) load_slot(p, s, i, safetensors_find(f, p->slot[i].path));
+        if (is_saved(&p->slot[i])) load_slot(p, s, i, safetensors_find(f, p->slot[i].path), lack);
     return GAN_OK;
 }
 

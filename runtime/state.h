@@ -17,9 +17,9 @@ void *state_slot(const GanProgram *p, const GanState *s, int slot);     /* its m
 /* Views of every slot but DATA and SCRATCH, for a checkpoint: `out` has room for p->n_slots; returns how many there are. */
 int state_views(const GanProgram *p, const GanState *s, SafeTensor *out);
 
-/* What a file may lack: nothing; counters of functions that the program may have got since (a sampler), which stay as they are; any slot that the
- * run's own program had no use for, which stays as it is. */
-typedef enum { STATE_LACKS_NOTHING, STATE_LACKS_COUNTERS, STATE_LACKS_UNUSED } StateLack;
+/* What a file may lack: nothing; how often functions have run that the program may have got since (a report that draws), which is 0 then; any counter (for a
+ * sampler), which stays as it is; any slot that the run's own program had no use for, which stays as it is. */
+typedef enum { STATE_LACKS_NOTHING, STATE_LACKS_TICKS, STATE_LACKS_COUNTERS, STATE_LACKS_UNUSED } StateLack;
 
 /* Fills the arena from a file's tensors. GAN_WRONG, with nothing changed, when a slot is missing or differs in type or
  * shape: the message names the first. Tensors the program has no slot for are an error too. Reports are none of that: a line

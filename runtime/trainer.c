@@ -145,7 +145,8 @@ static void write_page(Trainer *t, const char *run)
     ReportFacts facts = {.title = p->name, .made_with = p->made_with, .sources = p->source_hash, .program = p->text, .seed = t->state->seed, .step = t->rounds,
                          .state = run, .expect = expect, .n_expects = t->result->n_expects};
     double begun = clock_now();
-    if (report_write(t->o->out, &facts, &err)) trainer_say(t, "warning: %s", gan_error_text(&err, text));
+    t->result->page = !report_write(t->o->out, &facts, &err);
+    if (!t->result->page) trainer_say(t, "warning: %s", gan_error_text(&err, text));
     t->files->last_page = clock_now();
     t->files->page_seconds = t->files->last_page - begun;
     free(expect);

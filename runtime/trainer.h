@@ -41,6 +41,7 @@ typedef struct TrainerResult {                              /* free with trainer
     TrainerPath    path;                                    /* where a run goes on that has ended well, or was ended by a hook */
     int            failed_fn;                               /* the update whose loss became non-finite (the state is the one before it); -1: none */
     char           checkpoint[4096];                        /* the last one written; "" if none */
+    bool           page;                                    /* its page is there, as of when it was last to be written */
 } TrainerResult;
 
 /* What a run has called, for who looks at why a call failed. It lives as long as the hook that is given it. */

@@ -175,7 +175,7 @@ static void add_summary(Text *t, const Game *g, const char *name, const TrainerR
         verdict_text(g->program, g->o->steps, &r->expect[i], t);
         text_add(t, "\n");
     }
-    text_printf(t, "%sreport in %s/report.html\n", name, GAN_SHOWN(folder));
+    if (r->page) text_printf(t, "%sreport in %s/report.html\n", name, GAN_SHOWN(folder));
 }
 
 static void print_summary(const Game *g, FILE *to, const TrainerResult *r, const char *folder)
@@ -264,8 +264,9 @@ static int train(Game *g, const char *folder)
 {
     TrainerResult r;
     int           status = game_train(g, folder, &r);
+    const char   *page = r.page ? arena_printf(g->arena, "; report in %s/report.html", folder) : "";
     if (r.end == TRAINER_INTERRUPTED && status != 128 + SIGPIPE)
-        game_say(g, arena_printf(g->arena, "interrupted at step %lld%s; report in %s/report.html", (long long)r.rounds, game_way_on(g), folder));
+        game_say(g, arena_printf(g->arena, "interrupted at step %lld%s%s", (long long)r.rounds, game_way_on(g), page));
     trainer_result_free(&r);
     return status;
 }

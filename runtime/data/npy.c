@@ -16,20 +16,22 @@ enum { HEADER_MOST = 1 << 20, START = 6 };
 static const char magic[] = "\x93NUMPY";
 
 typedef struct NpyType {
-    const char *code;
-    GanElem     elem;
+    char    code[3];                                        /* kind and bytes of an element in the file */
+    GanElem elem;
 } NpyType;
 
 static const NpyType types[] = {
-    {"<f4", GAN_F32}, {"<f8", GAN_F64}, {"<i4", GAN_I32}, {"<i8", GAN_I64}, {"|u1", GAN_U8}, {"|b1", GAN_BOOL},
-    {"<u1", GAN_U8},  {"?", GAN_BOOL},                      /* other spellings; those above are what we write */
+    {"f4", GAN_F32}, {"f8", GAN_F64}, {"i4", GAN_I32}, {"i8", GAN_I64}, {"u1", GAN_U8}, {"b1", GAN_BOOL},      /* as in memory: what we write */
+    {"f2", GAN_F32}, {"i1", GAN_I32}, {"i2", GAN_I32}, {"u2", GAN_I32}, {"u4", GAN_I64}, {"u8", GAN_I64},      /* widened */
 };
 
+static size_t each_bytes(const NpyType *type) { return (size_t)(type->code[1] - '0'); }
+
 typedef struct Header {
-    GanElem elem;
-    bool    fortran;
-    int     rank;
-    int64_t dim[GAN_MAX_RANK];
+    const NpyType *type;
+    bool           big_endian, fortran;
+    int            rank;
+    int64_t        dim[GAN_MAX_RANK];
 } Header;
 
 /* ---- the header's text ------------------------------------------------------------------------------------------ */
@@ -113,19 +115,23 @@ static GanStatus scan_shape(Scan *s, Header *h)
     return GAN_OK;
 }
 
+static const NpyType *type_of(const char *code)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!strcmp(types[i].code, code)) return &types[i];
+    return NULL;
+}
+
 static GanStatus scan_type(Scan *s, Header *h)
 {
     char      code[32];
     GanStatus status;
     if (next_is(s, '[')) return bad(s, "records of several fields cannot be read");
     if ((status = scan_string(s, code, sizeof code))) return status;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (strcmp(types[i].code, code)) continue;
-        h->elem = types[i].elem;
-        return GAN_OK;
-    }
-    if (*code == '>') return bad(s, "the elements are big-endian, and only little-endian ones are read");
-    gan_error_in(s->err, GAN_WRONG, s->path, "elements of type '%s' cannot be read; f4, f8, i4, i8, u1 and b1 can", code);
+    h->type = !strcmp(code, "?") ? type_of("b1") : strchr("<>|", *code) ? type_of(code + (*code != 0)) : NULL;
+    h->big_endian = *code == '>';
+    if (h->type && (*code != '|' || each_bytes(h->type) == 1)) return GAN_OK;
+    gan_error_in(s->err, GAN_WRONG, s->path, "elements of type '%s' cannot be read; f2, f4, f8, i1 to i8, u1 to u8 and b1 can", code);
     return gan_error_byte(s->err, GAN_WRONG, s->start + (s->at - s->text));
 }
 
@@ -209,18 +215,73 @@ static GanStatus check_bools(const Stream *s, const GanTensor *t, GanError *err)
     return GAN_OK;
 }
 
+/* IEEE 754's binary16, all of whose numbers are f32. */
+static float of_half(uint64_t bits)
+{
+    uint32_t exponent = bits >> 10 & 31, part = bits & 1023, sign = (uint32_t)(bits >> 15) << 31, word = sign | part << 13;
+    float    x;
+    if (!exponent) return (sign ? -1 : 1) * ((float)part * 0x1p-24F);
+    word |= (exponent == 31 ? 255 : exponent + 112) << 23;
+    memcpy(&x, &word, sizeof x);
+    return x;
+}
+
+static int64_t signed_of(uint64_t bits, size_t bytes)
+{
+    unsigned unused = 64 - 8 * (unsigned)bytes;
+    return (int64_t)(bits << unused) >> unused;
+}
+
+static void put(GanTensor *t, int64_t i, const NpyType *type, uint64_t bits)
+{
+    size_t bytes = each_bytes(type);
+    if (t->elem == GAN_F32 && bytes == 2) ((float *)t->data)[i] = of_half(bits);
+    else if (t->elem == GAN_I32) ((int32_t *)t->data)[i] = (int32_t)(*type->code == 'i' ? signed_of(bits, bytes) : (int64_t)bits);
+    else if (gan_elem_bytes(t->elem) == 8) memcpy((uint64_t *)t->data + i, &bits, 8);
+    else memcpy((uint32_t *)t->data + i, &(uint32_t){(uint32_t)bits}, 4);
+}
+
+static uint64_t bits_at(const uint8_t *p, size_t bytes, bool big_endian)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < bytes; i++) v = v << 8 | p[big_endian ? i : bytes - 1 - i];
+    return v;
+}
+
+/* Of another width or order than in memory. */
+static GanStatus read_widened(Stream *s, const Header *h, GanTensor *t, GanError *err)
+{
+    uint8_t buffer[8192];
+    size_t  bytes = each_bytes(h->type);
+    int64_t count = gan_tensor_count(t), most = (int64_t)(sizeof buffer / bytes);
+    for (int64_t at = 0; at < count; at += most) {
+        int64_t   n = count - at < most ? count - at : most;
+        GanStatus status = stream_read(s, buffer, (size_t)n * bytes, "the elements", err);
+        if (status) return status;
+        for (int64_t i = 0; i < n; i++) {
+            uint64_t bits = bits_at(buffer + (size_t)i * bytes, bytes, h->big_endian);
+            if (*h->type->code == 'u' && bits > INT64_MAX)
+                return gan_error_in(err, GAN_WRONG, s->path, "element %" PRId64 " is %" PRIu64 ", and integers have 63 bits and a sign", at + i, bits);
+            put(t, at + i, h->type, bits);
+        }
+    }
+    return GAN_OK;
+}
+
+/* A tensor in memory has at most four times the bytes of the file, so its bound keeps memory in proportion. */
 static GanStatus read_elements(Stream *s, const Header *h, GanTensor **out, GanError *err)
 {
-    int64_t   count;
-    size_t    bytes;
+    int64_t   count, left = stream_bound(s) - s->at;
+    size_t    bytes, each = each_bytes(h->type);
     GanError  why;
-    GanStatus status = gan_tensor_size(h->elem, h->rank, h->dim, &count, &bytes, &why);
+    GanStatus status = gan_tensor_size(h->type->elem, h->rank, h->dim, &count, &bytes, &why);
     if (status) return gan_error_in(err, status, s->path, "the .npy header is wrong: %s", why.message);
-    if ((int64_t)bytes > stream_bound(s) - s->at)
-        return gan_error_in(err, GAN_WRONG, s->path, "the .npy header promises %zu bytes of elements and the file %s %" PRId64, bytes,
-                            s->packed ? "can hold at most" : "has", stream_bound(s) - s->at);
-    status = gan_tensor_new(h->elem, h->rank, h->dim, out, err);
-    if (!status) status = stream_read(s, (*out)->data, bytes, "the elements", err);
+    if (count * (int64_t)each > left)
+        return gan_error_in(err, GAN_WRONG, s->path, "the .npy header promises %zu bytes of elements and the file %s %" PRId64, (size_t)count * each,
+                            s->packed ? "can hold at most" : "has", left);
+    status = gan_tensor_new(h->type->elem, h->rank, h->dim, out, err);
+    bool as_it_is = each == gan_elem_bytes(h->type->elem) && (each == 1 || (!h->big_endian && *h->type->code != 'u'));
+    if (!status) status = as_it_is ? stream_read(s, (*out)->data, bytes, "the elements", err) : read_widened(s, h, *out, err);
     if (!status) status = stream_end(s, err);
     if (!status) status = check_bools(s, *out, err);
     return status;
@@ -255,18 +316,19 @@ GanStatus data_read_npy(const char *path, GanTensor **out, GanError *err)
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-static const char *type_code(GanElem e)
+static const NpyType *type_to_write(GanElem e)
 {
     size_t i = 0;
     while (types[i].elem != e) i++;
-    return types[i].code;
+    return &types[i];
 }
 
 /* Version 1.0, padded so that the elements start at a multiple of 64. */
 size_t npy_header(char head[NPY_HEADER], const GanTensor *t)
 {
-    size_t n = START + 4, end;
-    n += (size_t)snprintf(head + n, NPY_HEADER - n, "{'descr': '%s', 'fortran_order': False, 'shape': (", type_code(t->elem));
+    size_t         n = START + 4, end;
+    const NpyType *type = type_to_write(t->elem);
+    n += (size_t)snprintf(head + n, NPY_HEADER - n, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", each_bytes(type) > 1 ? '<' : '|', type->code);
     for (int i = 0; i < t->rank; i++) n += (size_t)snprintf(head + n, NPY_HEADER - n, i ? ", %" PRId64 : "%" PRId64, t->dim[i]);
     n += (size_t)snprintf(head + n, NPY_HEADER - n, "%s), }", t->rank == 1 ? "," : "");
     end = (n + 1 + 63) & ~(size_t)63;

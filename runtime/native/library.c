@@ -198,7 +198,7 @@ static GanStatus read_state(GanInstance *it, const char *path, GanError *e)
 {
     SafeFile *f = NULL;
     GanStatus st = safetensors_read(path, false, &f, e);
-    if (!st) st = state_load(&it->image.program, &it->state, f, path, STATE_LACKS_NOTHING, e);
+    if (!st) st = state_load(&it->image.program, &it->state, f, path, STATE_LACKS_TICKS, e);
     safetensors_free(f);
     return st;
 }

@@ -390,6 +390,20 @@ def test_a_file_size_limit_is_a_full_disk():
             assert not [n for n in os.listdir(d) if n.startswith(".tmp")], os.listdir(d)
 
 
+def test_a_page_that_could_not_be_written_is_not_promised():
+    with folder() as d:
+        path, out = write_small(d), os.path.join(d, "out")
+        with open(path, "a") as f:
+            f.write("# the page shows the program, so it is the largest file\n" * 2000)
+        assert "report in" in gan("run", path, "--out", out).out
+        page = os.path.getsize(os.path.join(out, "report.html"))
+        one = os.path.join(d, "one")
+        done = subprocess.run([GAN, "run", path, "--out", one, "--no-cache"], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (page - 1, page - 1)),
+                              capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0 and b"report.html" in done.stderr and b"steps in" in done.stdout and b"report in" not in done.stdout, done
+        assert "report.html" not in os.listdir(one) and "checkpoints" in os.listdir(one), os.listdir(one)
+
+
 def test_names_that_are_not_utf8():
     """They are opened as they are, and printed so that a terminal and a reader of JSON can take them."""
     with folder() as d:

@@ -376,7 +376,7 @@ def test_names_in_c():
 
 
 PYTHON_HOST = """
-import sys, threading
+import copy, pickle, sys, threading
 if sys.argv[1] == "plain":
     sys.modules["numpy"] = None
 import nets_game as nets
@@ -403,14 +403,44 @@ def play(name):
         fails(1, "nope", lambda: it.load("nope"))
         fails(1, "rows of shape [2]", lambda: it.evaluate_D([[1, 2, 3]]))
         fails(1, "different numbers", lambda: it.evaluate_Two([[1, 2]], [1, 2]))
-        fails(1, "fewer than none", lambda: it.sample_G(-1))
+        fails(1, "n is a whole number from 0", lambda: it.sample_G(-1))
+        fails(1, "n wants a whole number, not 2.5", lambda: it.sample_G(2.5))
+        fails(1, "rounds is a whole number", lambda: it.train(2**63))
+        for another in (copy.copy, copy.deepcopy, pickle.dumps):
+            try:
+                another(it)
+                raise AssertionError("an instance was copied")
+            except TypeError as e:
+                assert "is not copied" in str(e), e
         fails(1, "reports no zz", lambda: it.report("zz"))
     fails(1, "no instance", lambda: it.train(1))
+
+def closed_under_way():
+    it, at_work = nets.Instance(steps=10**9), threading.Event()
+    def work():
+        at_work.set()
+        try:
+            it.train(3000)
+        except nets.Error:                                  # the other one's close was first
+            pass
+    t = threading.Thread(target=work)
+    t.start()
+    at_work.wait()
+    while t.is_alive():
+        try:
+            it.close()
+        except nets.Error as e:
+            assert "in use by another thread" in str(e), e
+            t.join()
+    it.close()
 
 threads = [threading.Thread(target=play, args=(f"{sys.argv[1]}{i}",)) for i in range(2)]
 for t in threads: t.start()
 for t in threads: t.join()
+closed_under_way()
 fails(1, "no data called", lambda: nets.Instance(data={"nope": "x"}))
+for wrong in (dict(seed=-1), dict(seed=2**64), dict(steps=-1), dict(threads=2**31)):       # none of which is another number
+    fails(1, f"{[*wrong][0]} is a whole number from 0", lambda: nets.Instance(**wrong))
 print("played")
 """
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -405,6 +406,27 @@ def test_a_version_that_shows_something_else_goes_on_to_the_same_bits():
             again, other = last_state(f"{d}/cut")
             assert tensors(state) == tensors(other), (name, again)
             assert reports(f"{d}/whole")[-2:] == reports(f"{d}/cut")[-2:]
+
+
+def test_a_new_run_starts_from_a_version_that_shows_something_else():
+    """--checkpoint takes the state that is trained: a line that reports or draws a picture may have come or gone. What has another name is named beside the missing one."""
+    plain = PROGRAM.replace("STEPS", "20")
+    shows = swap(plain, "every 25", "every 5 { report s = E[x ~ G : 50] norm(x) + E[x ~ ring] x[0]\n    plot seen = scatter(ring, G) }\n  every 25")
+    with folder() as d:
+        for name, text in (("plain", plain), ("shows", shows), ("renamed", re.sub(r"\bD\b", "C", plain))):
+            with open(f"{d}/{name}.gan", "w") as f:
+                f.write(text)
+        trained = {}
+        for name, other in (("plain", "shows"), ("shows", "plain")):
+            assert gan("run", f"{d}/{name}.gan", "--quiet", "--out", f"{d}/{name}").status == 0
+            start = f"{d}/{name}/checkpoints/000000020.safetensors"
+            for end in (name, other):
+                r = gan("run", f"{d}/{end}.gan", "--quiet", "--out", f"{d}/{end}-from-{name}", "--checkpoint", start)
+                assert r.status == 0 and not r.err, r
+                trained[end] = {k: v for k, v in tensors(last_state(f"{d}/{end}-from-{name}")[1]).items() if k[:2] in ("G.", "D.")}
+            assert trained[name] == trained[other] and len(trained[name]) > 20, trained[name].keys()
+        r = gan("run", f"{d}/renamed.gan", "--quiet", "--out", f"{d}/renamed", "--checkpoint", start)
+        assert r.status == 1 and "holds no 'C.Dense_1.w', and of that shape a 'D.Dense_1.w'" in r.err, r
 
 
 def test_a_report_whose_past_is_not_known_is_refused():
