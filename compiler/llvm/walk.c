@@ -14,11 +14,15 @@ enum { BITS = LOOP_MAX_DIMS };
 
 typedef struct Sum { LLVMValueRef from, sum; LoopIndex terms; } Sum;    /* from + terms */
 
+typedef struct Stepped { LLVMValueRef from, now; LLVMTypeRef cell; int64_t by; } Stepped;   /* a pointer: where the loop finds it, in this turn; cells to a turn of the counter */
+
 typedef struct Scope {                                      /* a body with LLVM blocks of its own; a block's is that of the body around it */
     struct Scope     *up;
     const LoopBody   *body;
     LLVMBasicBlockRef before;                               /* the block that branches into it */
     ARRAY(Sum)        sums;
+    ARRAY(Stepped)    stepped;                              /* of a loop within which is none */
+    LLVMValueRef      first;                                /* its counter's first value */
 } Scope;
 
 typedef struct Walk {
@@ -228,6 +232,51 @@ static LLVMValueRef along(Walk *w, LLVMValueRef from, LLVMTypeRef cell, const Lo
     return cell ? LLVMBuildInBoundsGEP2(w->b, cell, v, &c, 1, "") : LLVMBuildNSWAdd(w->b, v, c, "");
 }
 
+/* What the loop at hand adds to an index each turn, if it has no loop within and that is its counter's alone; else 0. */
+static int64_t own_step(const Walk *w, const LoopIndex *x)
+{
+    int64_t by = 0;
+    if (!w->scope->first) return 0;
+    for (int i = 0; i < x->n; i++) {
+        if (scope_of(w, x->term[i].reg) != w->scope) continue;
+        if (by || x->term[i].reg != w->scope->body->counter) return 0;
+        by = x->term[i].by;
+    }
+    return by;
+}
+
+/* A pointer of the loop's own: `by` cells further each turn. */
+static LLVMValueRef stepping(Walk *w, Scope *s, LLVMValueRef from, LLVMTypeRef cell, int64_t by)
+{
+    LLVMValueRef counter = value_of(w, s->body->counter, false), off = number(w, by);
+    LLVMBasicBlockRef back = LLVMGetInsertBlock(w->b);
+    LLVMPositionBuilderBefore(w->b, LLVMGetBasicBlockTerminator(s->before));
+    off = LLVMBuildMul(w->b, s->first, off, "");
+    LLVMValueRef first = LLVMBuildGEP2(w->b, cell, from, &off, 1, "");
+    LLVMPositionBuilderBefore(w->b, counter);
+    LLVMValueRef now = LLVMBuildPhi(w->b, w->u->ptr, "");
+    LLVMAddIncoming(now, &first, &s->before, 1);
+    LLVMPositionBuilderAtEnd(w->b, back);
+    array_push(w->a, &s->stepped, ((Stepped){from, now, cell, by}));
+    return now;
+}
+
+/* The address of numbers that many points read: their multiply-adds read them where they lie, which a processor takes as one operation only if the
+ * address has no second register. */
+static LLVMValueRef stepped_address(Walk *w, LLVMValueRef base, LLVMTypeRef cell, const LoopIndex *x, int64_t by)
+{
+    Scope *s = w->scope;
+    LoopIndex outer = {0};
+    LLVMValueRef now = NULL, c = number(w, x->c);
+    for (int i = 0; i < x->n; i++)
+        if (x->term[i].reg != s->body->counter) outer.term[outer.n++] = x->term[i];
+    LLVMValueRef from = added(w, s->up, s, base, cell, &outer);
+    for (int i = 0; i < s->stepped.n && !now; i++)
+        if (s->stepped.v[i].from == from && s->stepped.v[i].by == by) now = s->stepped.v[i].now;
+    if (!now) now = stepping(w, s, from, cell, by);
+    return x->c ? LLVMBuildInBoundsGEP2(w->b, cell, now, &c, 1, "") : now;
+}
+
 /* The same with what depends on the point. */
 static LLVMValueRef address(Walk *w, LLVMValueRef base, LLVMTypeRef cell, const Parts *p)
 {
@@ -343,6 +392,8 @@ static void claim(Walk *w, const LoopIns *i)
     LLVMSetAlignment(LLVMBuildStore(w->b, LLVMConstNull(w->u->i32), address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p)), 4);
 }
 
+enum { MANY = 4 };                                          /* points that one pointer serves */
+
 static LLVMValueRef load(Walk *w, const LoopIns *i)
 {
     const LoopBuffer *m = &w->n->buffers.v[i->buffer];
@@ -352,6 +403,8 @@ static LLVMValueRef load(Walk *w, const LoopIns *i)
     bool lanes = has_lanes(i->result->dims);
     unsigned one = (unsigned)ir_elem_bytes(m->elem);
     if (is_stream(w, i)) look_ahead(w, address(w, base, cell, &p));
+    int64_t by = !lanes && !p.here.n && points_of(w, i->result->dims) >= MANY ? own_step(w, &p.plain) : 0;
+    if (by) return from_cell(w, m->elem, load_at(w, cell, stepped_address(w, base, cell, &p.plain, by), i->align));
     if (!lanes || (p.step == 1 && !p.varying.n))
         return from_cell(w, m->elem, load_at(w, wide(cell, lanes), address(w, base, cell, &p), i->align));
     Lanes l = lanes_at(w, cell, base, &p);
@@ -687,6 +740,23 @@ static void close_carry(Walk *w, const LoopReg *carry, const LoopReg *result, LL
     }
 }
 
+static bool has_loops(const LoopBody *b)
+{
+    for (int i = 0; i < b->ins.n; i++)
+        if (b->ins.v[i]->body && (b->ins.v[i]->op != LOOP_block || has_loops(b->ins.v[i]->body))) return true;
+    return false;
+}
+
+/* Where a pointer comes from LLVM is not told (freeze), or it makes a base and a counter of it that others share. */
+static void step_on(Walk *w, const Scope *s, int64_t step, LLVMBasicBlockRef latch)
+{
+    for (int i = 0; i < s->stepped.n; i++) {
+        const Stepped *p = &s->stepped.v[i];
+        LLVMValueRef by = number(w, p->by * step), on = LLVMBuildFreeze(w->b, LLVMBuildGEP2(w->b, p->cell, p->now, &by, 1, ""), "");
+        LLVMAddIncoming(p->now, &on, &latch, 1);
+    }
+}
+
 static void loop(Walk *w, const LoopIns *i)
 {
     bool sure = i->op == LOOP_do;
@@ -701,12 +771,14 @@ static void loop(Walk *w, const LoopIns *i)
     LLVMValueRef counter = LLVMBuildPhi(w->b, w->u->i64, "");
     LLVMAddIncoming(counter, &from, &s->before, 1);
     set_value(w, i->body->counter, counter);
+    if (!has_loops(i->body)) s->first = from;
     for (int k = 0; k < i->n_args; k++) open_carry(w, &i->body->carry[k], s->before, first[k]);
     walk_body(w, i->body);
     for (int k = 0; k < i->n_args; k++) next[k] = values_of(w, i->body->next[k], i->body->carry[k].dims);
     LLVMValueRef on = LLVMBuildNSWAdd(w->b, counter, number(w, i->step), "");
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(w->b);
     LLVMAddIncoming(counter, &on, &latch, 1);
+    step_on(w, s, i->step, latch);
     LLVMBuildCondBr(w->b, LLVMBuildICmp(w->b, LLVMIntSLT, on, to, ""), head, exit);
     LLVMMoveBasicBlockAfter(exit, latch);
     LLVMPositionBuilderAtEnd(w->b, exit);
