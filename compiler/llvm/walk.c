@@ -21,8 +21,8 @@ typedef struct Scope {                                      /* a body with LLVM 
     const LoopBody   *body;
     LLVMBasicBlockRef before;                               /* the block that branches into it */
     ARRAY(Sum)        sums;
-    ARRAY(Stepped)    stepped;                              /* of a loop within which is none */
-    LLVMValueRef      first;                                /* its counter's first value */
+    ARRAY(Stepped)    stepped;
+    LLVMValueRef      first;                                /* of a loop: its counter's first value */
 } Scope;
 
 typedef struct Walk {
@@ -147,13 +147,47 @@ static void set_value(Walk *w, const LoopReg *r, LLVMValueRef v)
     w->value[r->id][point_of(w, r->dims)] = v;
 }
 
+/* ---- loops without branches -------------------------------------------------------------------------------------- */
+
+enum { MANY = 4 };                                          /* points that one pointer serves */
+
+static bool has_loops(const LoopBody *b)
+{
+    for (int i = 0; i < b->ins.n; i++)
+        if (b->ins.v[i]->body && (b->ins.v[i]->op != LOOP_block || has_loops(b->ins.v[i]->body))) return true;
+    return false;
+}
+
+static bool reads_for_many(const Walk *w, const LoopBody *b)
+{
+    for (int i = 0; i < b->ins.n; i++) {
+        const LoopIns *ins = b->ins.v[i];
+        if (ins->op == LOOP_ld && !has_lanes(ins->result->dims) && points_of(w, ins->result->dims) >= MANY) return true;
+    }
+    return false;
+}
+
+/* Are a loop's turns written one after another? A few that read numbers for many points: those then have constant places, and no branch is guessed between them. */
+static bool is_unrolled(const Walk *w, const LoopIns *i)
+{
+    if ((i->op != LOOP_do && i->op != LOOP_for) || i->from.n || i->to.n || i->to.c <= i->from.c || i->to.c - i->from.c > LOOP_LANES * i->step) return false;
+    return !has_loops(i->body) && reads_for_many(w, i->body);
+}
+
+static bool is_in(const LoopReg *r, const LoopBody *body)
+{
+    for (const LoopBody *b = r->body; b; b = b->up)
+        if (b == body) return true;
+    return false;
+}
+
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
 
 static const Scope *scope_of(const Walk *w, const LoopReg *r)
 {
     const LoopBody *b = r->body;
     const Scope *s = w->scope;
-    while (b && b->owner && b->owner->op == LOOP_block) b = b->up;
+    while (b && b->owner && (b->owner->op == LOOP_block || is_unrolled(w, b->owner))) b = b->up;
     if (!b) b = &w->n->body;
     while (s && s->body != b) s = s->up;
     if (!s) BUG("llvm: a register out of its scope");
@@ -208,13 +242,17 @@ static LLVMValueRef added(Walk *w, const Scope *s, const Scope *inner, LLVMValue
  * step * l, or registers that vary along l. */
 typedef struct Parts { LoopIndex plain, here, varying; int64_t step; } Parts;
 
+/* The counter of a loop whose turns are written out. */
+static bool is_turn(const Walk *w, const LoopReg *r) { return r->kind == LOOP_REG_COUNTER && LLVMIsConstant(w->value[r->id][0]); }
+
 static Parts parts_of(Walk *w, const LoopIndex *x)
 {
     Parts p = {.plain = {.c = x->c}};
     for (int i = 0; i < x->n; i++) {
         LoopReg *r = x->term[i].reg;
         int64_t by = x->term[i].by;
-        if (r->kind == LOOP_REG_DIM && r->n == LOOP_L) p.step += by;
+        if (is_turn(w, r)) p.plain.c += by * LLVMConstIntGetSExtValue(w->value[r->id][0]);
+        else if (r->kind == LOOP_REG_DIM && r->n == LOOP_L) p.step += by;
         else if (r->kind == LOOP_REG_DIM) p.plain.c += by * w->at[r->n];
         else if (has_lanes(r->dims)) p.varying.term[p.varying.n++] = x->term[i];
         else if (r->dims) p.here.term[p.here.n++] = x->term[i];
@@ -232,7 +270,7 @@ static LLVMValueRef along(Walk *w, LLVMValueRef from, LLVMTypeRef cell, const Lo
     return cell ? LLVMBuildInBoundsGEP2(w->b, cell, v, &c, 1, "") : LLVMBuildNSWAdd(w->b, v, c, "");
 }
 
-/* What the loop at hand adds to an index each turn, if it has no loop within and that is its counter's alone; else 0. */
+/* What the loop at hand adds to an index each turn, if that is its counter's alone; else 0. */
 static int64_t own_step(const Walk *w, const LoopIndex *x)
 {
     int64_t by = 0;
@@ -391,8 +429,6 @@ static void claim(Walk *w, const LoopIns *i)
     Parts p = parts_of(w, &i->at);
     LLVMSetAlignment(LLVMBuildStore(w->b, LLVMConstNull(w->u->i32), address(w, w->buffer[i->buffer], cell_type(w, w->n->buffers.v[i->buffer].elem), &p)), 4);
 }
-
-enum { MANY = 4 };                                          /* points that one pointer serves */
 
 static LLVMValueRef load(Walk *w, const LoopIns *i)
 {
@@ -740,13 +776,6 @@ static void close_carry(Walk *w, const LoopReg *carry, const LoopReg *result, LL
     }
 }
 
-static bool has_loops(const LoopBody *b)
-{
-    for (int i = 0; i < b->ins.n; i++)
-        if (b->ins.v[i]->body && (b->ins.v[i]->op != LOOP_block || has_loops(b->ins.v[i]->body))) return true;
-    return false;
-}
-
 /* Where a pointer comes from LLVM is not told (freeze), or it makes a base and a counter of it that others share. */
 static void step_on(Walk *w, const Scope *s, int64_t step, LLVMBasicBlockRef latch)
 {
@@ -757,8 +786,43 @@ static void step_on(Walk *w, const Scope *s, int64_t step, LLVMBasicBlockRef lat
     }
 }
 
+/* What one turn adds up from its own registers is another's no more. */
+static void forget_sums(Scope *s, const LoopBody *body)
+{
+    int kept = 0;
+    for (int i = 0; i < s->sums.n; i++) {
+        bool own = false;
+        for (int k = 0; k < s->sums.v[i].terms.n; k++) own |= is_in(s->sums.v[i].terms.term[k].reg, body);
+        if (!own) s->sums.v[kept++] = s->sums.v[i];
+    }
+    s->sums.n = kept;
+}
+
+static void set_values(Walk *w, const LoopReg *r, LLVMValueRef *v)
+{
+    for (int64_t p = 0; p < points_of(w, r->dims); p++) {
+        go_to(w, r->dims, p);
+        set_value(w, r, v[p]);
+    }
+}
+
+static void turns(Walk *w, const LoopIns *i)
+{
+    LLVMValueRef **now = arena_array(w->a, LLVMValueRef *, i->n_args + 1);
+    for (int k = 0; k < i->n_args; k++) now[k] = values_of(w, i->arg[k], i->body->carry[k].dims);
+    for (int64_t at = i->from.c; at < i->to.c; at += i->step) {
+        set_value(w, i->body->counter, number(w, at));
+        for (int k = 0; k < i->n_args; k++) set_values(w, &i->body->carry[k], now[k]);
+        walk_body(w, i->body);
+        for (int k = 0; k < i->n_args; k++) now[k] = values_of(w, i->body->next[k], i->body->carry[k].dims);
+        forget_sums(w->scope, i->body);
+    }
+    for (int k = 0; k < i->n_args; k++) set_values(w, &i->result[k], now[k]);
+}
+
 static void loop(Walk *w, const LoopIns *i)
 {
+    if (is_unrolled(w, i)) { turns(w, i); return; }
     bool sure = i->op == LOOP_do;
     LLVMBasicBlockRef head = block_new(w, "loop"), exit = block_new(w, "done");
     LLVMValueRef from = bound(w, &i->from), to = bound(w, &i->to);
@@ -771,7 +835,7 @@ static void loop(Walk *w, const LoopIns *i)
     LLVMValueRef counter = LLVMBuildPhi(w->b, w->u->i64, "");
     LLVMAddIncoming(counter, &from, &s->before, 1);
     set_value(w, i->body->counter, counter);
-    if (!has_loops(i->body)) s->first = from;
+    s->first = from;
     for (int k = 0; k < i->n_args; k++) open_carry(w, &i->body->carry[k], s->before, first[k]);
     walk_body(w, i->body);
     for (int k = 0; k < i->n_args; k++) next[k] = values_of(w, i->body->next[k], i->body->carry[k].dims);
