@@ -281,7 +281,7 @@ static void outer_down(Nest *n, const void *code, Offsets o, int rows)
     const OuterPart *t = code;
     Dim row = {t->code->row.extent, {1, 0, 0}, 0};
     (void)rows;
-    tile_row_blocks(n, t, &row, o, tile_most_rows(n, t->code->elem), outer_tile);
+    tile_even_rows(n, t, &row, o, tile_most_rows(n, t->code->elem), outer_tile);
 }
 
 /* ---- chunks: all tiles take one before the next ---------------------------------------------------------------- */
@@ -371,7 +371,7 @@ static void outer_chunks(Nest *n, const OuterCode *c, OuterPart *t, int d, Offse
     if (d == t->steps.n) {
         t->at = &at;
         t->steps.n = 0;
-        tile_row_blocks(n, t, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
+        tile_even_rows(n, t, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
         return;
     }
     OuterStep *step = &t->steps.v[d];
@@ -392,7 +392,7 @@ static void outer_chunks(Nest *n, const OuterCode *c, OuterPart *t, int d, Offse
         part.steps.v[0].to = loop_of(nest_min(n, loop_index(&n->b, &end), loop_index(&n->b, &to)));
         part.steps.v[0].most = size;
         part.at = &at;
-        tile_row_blocks(n, &part, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
+        tile_even_rows(n, &part, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
     }
     nest_end(n, l);
 }
