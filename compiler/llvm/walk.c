@@ -14,11 +14,15 @@ enum { BITS = LOOP_MAX_DIMS };
 
 typedef struct Sum { LLVMValueRef from, sum; LoopIndex terms; } Sum;    /* from + terms */
 
+typedef struct Stepped { LLVMValueRef from, now; LLVMTypeRef cell; int64_t by; } Stepped;   /* a pointer: where the loop finds it, in this turn; cells to a turn of the counter */
+
 typedef struct Scope {                                      /* a body with LLVM blocks of its own; a block's is that of the body around it */
     struct Scope     *up;
     const LoopBody   *body;
     LLVMBasicBlockRef before;                               /* the block that branches into it */
     ARRAY(Sum)        sums;
+    ARRAY(Stepped)    stepped;
+    LLVMValueRef      first;                                /* of a loop: its counter's first value */
 } Scope;
 
 typedef struct Walk {
@@ -143,13 +147,47 @@ static void set_value(Walk *w, const LoopReg *r, LLVMValueRef v)
     w->value[r->id][point_of(w, r->dims)] = v;
 }
 
+/* ---- loops without branches -------------------------------------------------------------------------------------- */
+
+enum { MANY = 4 };                                          /* points that one pointer serves */
+
+static bool has_loops(const LoopBody *b)
+{
+    for (int i = 0; i < b->ins.n; i++)
+        if (b->ins.v[i]->body && (b->ins.v[i]->op != LOOP_block || has_loops(b->ins.v[i]->body))) return true;
+    return false;
+}
+
+static bool reads_for_many(const Walk *w, const LoopBody *b)
+{
+    for (int i = 0; i < b->ins.n; i++) {
+        const LoopIns *ins = b->ins.v[i];
+        if (ins->op == LOOP_ld && !has_lanes(ins->result->dims) && points_of(w, ins->result->dims) >= MANY) return true;
+    }
+    return false;
+}
+
+/* Are a loop's turns written one after another? A few that read numbers for many points: those then have constant places, and no branch is guessed between them. */
+static bool is_unrolled(const Walk *w, const LoopIns *i)
+{
+    if ((i->op != LOOP_do && i->op != LOOP_for) || i->from.n || i->to.n || i->to.c <= i->from.c || i->to.c - i->from.c > LOOP_LANES * i->step) return false;
+    return !has_loops(i->body) && reads_for_many(w, i->body);
+}
+
+static bool is_in(const LoopReg *r, const LoopBody *body)
+{
+    for (const LoopBody *b = r->body; b; b = b->up)
+        if (b == body) return true;
+    return false;
+}
+
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
 
 static const Scope *scope_of(const Walk *w, const LoopReg *r)
 {
     const LoopBody *b = r->body;
     const Scope *s = w->scope;
-    while (b && b->owner && b->owner->op == LOOP_block) b = b->up;
+    while (b && b->owner && (b->owner->op == LOOP_block || is_unrolled(w, b->owner))) b = b->up;
     if (!b) b = &w->n->body;
     while (s && s->body != b) s = s->up;
     if (!s) BUG("llvm: a register out of its scope");
@@ -204,13 +242,17 @@ static LLVMValueRef added(Walk *w, const Scope *s, const Scope *inner, LLVMValue
  * step * l, or registers that vary along l. */
 typedef struct Parts { LoopIndex plain, here, varying; int64_t step; } Parts;
 
+/* The counter of a loop whose turns are written out. */
+static bool is_turn(const Walk *w, const LoopReg *r) { return r->kind == LOOP_REG_COUNTER && LLVMIsConstant(w->value[r->id][0]); }
+
 static Parts parts_of(Walk *w, const LoopIndex *x)
 {
     Parts p = {.plain = {.c = x->c}};
     for (int i = 0; i < x->n; i++) {
         LoopReg *r = x->term[i].reg;
         int64_t by = x->term[i].by;
-        if (r->kind == LOOP_REG_DIM && r->n == LOOP_L) p.step += by;
+        if (is_turn(w, r)) p.plain.c += by * LLVMConstIntGetSExtValue(w->value[r->id][0]);
+        else if (r->kind == LOOP_REG_DIM && r->n == LOOP_L) p.step += by;
         else if (r->kind == LOOP_REG_DIM) p.plain.c += by * w->at[r->n];
         else if (has_lanes(r->dims)) p.varying.term[p.varying.n++] = x->term[i];
         else if (r->dims) p.here.term[p.here.n++] = x->term[i];
@@ -226,6 +268,51 @@ static LLVMValueRef along(Walk *w, LLVMValueRef from, LLVMTypeRef cell, const Lo
     if (!v) return c;
     if (!plain->c) return v;
     return cell ? LLVMBuildInBoundsGEP2(w->b, cell, v, &c, 1, "") : LLVMBuildNSWAdd(w->b, v, c, "");
+}
+
+/* What the loop at hand adds to an index each turn, if that is its counter's alone; else 0. */
+static int64_t own_step(const Walk *w, const LoopIndex *x)
+{
+    int64_t by = 0;
+    if (!w->scope->first) return 0;
+    for (int i = 0; i < x->n; i++) {
+        if (scope_of(w, x->term[i].reg) != w->scope) continue;
+        if (by || x->term[i].reg != w->scope->body->counter) return 0;
+        by = x->term[i].by;
+    }
+    return by;
+}
+
+/* A pointer of the loop's own: `by` cells further each turn. */
+static LLVMValueRef stepping(Walk *w, Scope *s, LLVMValueRef from, LLVMTypeRef cell, int64_t by)
+{
+    LLVMValueRef counter = value_of(w, s->body->counter, false), off = number(w, by);
+    LLVMBasicBlockRef back = LLVMGetInsertBlock(w->b);
+    LLVMPositionBuilderBefore(w->b, LLVMGetBasicBlockTerminator(s->before));
+    off = LLVMBuildMul(w->b, s->first, off, "");
+    LLVMValueRef first = LLVMBuildGEP2(w->b, cell, from, &off, 1, "");
+    LLVMPositionBuilderBefore(w->b, counter);
+    LLVMValueRef now = LLVMBuildPhi(w->b, w->u->ptr, "");
+    LLVMAddIncoming(now, &first, &s->before, 1);
+    LLVMPositionBuilderAtEnd(w->b, back);
+    array_push(w->a, &s->stepped, ((Stepped){from, now, cell, by}));
+    return now;
+}
+
+/* The address of numbers that many points read: their multiply-adds read them where they lie, which a processor takes as one operation only if the
+ * address has no second register. */
+static LLVMValueRef stepped_address(Walk *w, LLVMValueRef base, LLVMTypeRef cell, const LoopIndex *x, int64_t by)
+{
+    Scope *s = w->scope;
+    LoopIndex outer = {0};
+    LLVMValueRef now = NULL, c = number(w, x->c);
+    for (int i = 0; i < x->n; i++)
+        if (x->term[i].reg != s->body->counter) outer.term[outer.n++] = x->term[i];
+    LLVMValueRef from = added(w, s->up, s, base, cell, &outer);
+    for (int i = 0; i < s->stepped.n && !now; i++)
+        if (s->stepped.v[i].from == from && s->stepped.v[i].by == by) now = s->stepped.v[i].now;
+    if (!now) now = stepping(w, s, from, cell, by);
+    return x->c ? LLVMBuildInBoundsGEP2(w->b, cell, now, &c, 1, "") : now;
 }
 
 /* The same with what depends on the point. */
@@ -352,6 +439,8 @@ static LLVMValueRef load(Walk *w, const LoopIns *i)
     bool lanes = has_lanes(i->result->dims);
     unsigned one = (unsigned)ir_elem_bytes(m->elem);
     if (is_stream(w, i)) look_ahead(w, address(w, base, cell, &p));
+    int64_t by = !lanes && !p.here.n && points_of(w, i->result->dims) >= MANY ? own_step(w, &p.plain) : 0;
+    if (by) return from_cell(w, m->elem, load_at(w, cell, stepped_address(w, base, cell, &p.plain, by), i->align));
     if (!lanes || (p.step == 1 && !p.varying.n))
         return from_cell(w, m->elem, load_at(w, wide(cell, lanes), address(w, base, cell, &p), i->align));
     Lanes l = lanes_at(w, cell, base, &p);
@@ -687,8 +776,53 @@ static void close_carry(Walk *w, const LoopReg *carry, const LoopReg *result, LL
     }
 }
 
+/* Where a pointer comes from LLVM is not told (freeze), or it makes a base and a counter of it that others share. */
+static void step_on(Walk *w, const Scope *s, int64_t step, LLVMBasicBlockRef latch)
+{
+    for (int i = 0; i < s->stepped.n; i++) {
+        const Stepped *p = &s->stepped.v[i];
+        LLVMValueRef by = number(w, p->by * step), on = LLVMBuildFreeze(w->b, LLVMBuildGEP2(w->b, p->cell, p->now, &by, 1, ""), "");
+        LLVMAddIncoming(p->now, &on, &latch, 1);
+    }
+}
+
+/* What one turn adds up from its own registers is another's no more. */
+static void forget_sums(Scope *s, const LoopBody *body)
+{
+    int kept = 0;
+    for (int i = 0; i < s->sums.n; i++) {
+        bool own = false;
+        for (int k = 0; k < s->sums.v[i].terms.n; k++) own |= is_in(s->sums.v[i].terms.term[k].reg, body);
+        if (!own) s->sums.v[kept++] = s->sums.v[i];
+    }
+    s->sums.n = kept;
+}
+
+static void set_values(Walk *w, const LoopReg *r, LLVMValueRef *v)
+{
+    for (int64_t p = 0; p < points_of(w, r->dims); p++) {
+        go_to(w, r->dims, p);
+        set_value(w, r, v[p]);
+    }
+}
+
+static void turns(Walk *w, const LoopIns *i)
+{
+    LLVMValueRef **now = arena_array(w->a, LLVMValueRef *, i->n_args + 1);
+    for (int k = 0; k < i->n_args; k++) now[k] = values_of(w, i->arg[k], i->body->carry[k].dims);
+    for (int64_t at = i->from.c; at < i->to.c; at += i->step) {
+        set_value(w, i->body->counter, number(w, at));
+        for (int k = 0; k < i->n_args; k++) set_values(w, &i->body->carry[k], now[k]);
+        walk_body(w, i->body);
+        for (int k = 0; k < i->n_args; k++) now[k] = values_of(w, i->body->next[k], i->body->carry[k].dims);
+        forget_sums(w->scope, i->body);
+    }
+    for (int k = 0; k < i->n_args; k++) set_values(w, &i->result[k], now[k]);
+}
+
 static void loop(Walk *w, const LoopIns *i)
 {
+    if (is_unrolled(w, i)) { turns(w, i); return; }
     bool sure = i->op == LOOP_do;
     LLVMBasicBlockRef head = block_new(w, "loop"), exit = block_new(w, "done");
     LLVMValueRef from = bound(w, &i->from), to = bound(w, &i->to);
@@ -701,12 +835,14 @@ static void loop(Walk *w, const LoopIns *i)
     LLVMValueRef counter = LLVMBuildPhi(w->b, w->u->i64, "");
     LLVMAddIncoming(counter, &from, &s->before, 1);
     set_value(w, i->body->counter, counter);
+    s->first = from;
     for (int k = 0; k < i->n_args; k++) open_carry(w, &i->body->carry[k], s->before, first[k]);
     walk_body(w, i->body);
     for (int k = 0; k < i->n_args; k++) next[k] = values_of(w, i->body->next[k], i->body->carry[k].dims);
     LLVMValueRef on = LLVMBuildNSWAdd(w->b, counter, number(w, i->step), "");
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(w->b);
     LLVMAddIncoming(counter, &on, &latch, 1);
+    step_on(w, s, i->step, latch);
     LLVMBuildCondBr(w->b, LLVMBuildICmp(w->b, LLVMIntSLT, on, to, ""), head, exit);
     LLVMMoveBasicBlockAfter(exit, latch);
     LLVMPositionBuilderAtEnd(w->b, exit);

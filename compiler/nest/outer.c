@@ -131,6 +131,7 @@ typedef struct OuterCode {
     int64_t    blocks;                                      /* of 16 columns */
     bool       batch;                                       /* which are the batch, in both operands; then there is one row */
     Memory     out;
+    bool       even;                                        /* all blocks have 16 samples */
     LoopReg   *valid;
     LoopReg   *sums;                                        /* how many sums there are already: 0 at a shard's first tile, then 1 */
     int        near;                                        /* chunks: a tile's rows of one, [place in the chain][row][16 samples] */
@@ -178,6 +179,7 @@ static LoopReg *outer_chain(Nest *n, const OuterPart *t, const OuterPair *p, con
 
 static LoopReg *samples_from(Nest *n, const OuterCode *c, const LoopIns *panels)
 {
+    if (c->even) return loop_int(&n->b, IR_I64, K_LANES);
     LoopReg *left = loop_binary(&n->b, IR_sub, c->valid, panels->body->counter);
     return nest_min(n, left, loop_int(&n->b, IR_I64, K_LANES));
 }
@@ -187,6 +189,13 @@ static void add_steps(OuterSteps *s, const Dims *l)
     for (int i = 0; i < l->n; i++) s->v[s->n++] = (OuterStep){loop_at(0), loop_at(l->d[i].extent), l->d[i].extent, {l->d[i].s[0], l->d[i].s[1]}};
 }
 
+/* The panel that begins with a sample: `by` numbers to a panel. */
+static LoopIndex at_panel(Nest *n, LoopIndex x, const LoopIns *samples, int64_t by)
+{
+    LoopIndex sample = nest_counter(samples);
+    return by % K_LANES ? tile_stepped(n, x, nest_quot(n, sample, K_LANES), by) : tile_stepped(n, x, sample, by / K_LANES);
+}
+
 /* One pair's samples of this tile. */
 static LoopReg *outer_pair(Nest *n, const OuterPart *t, const OuterPair *p, LoopIndex a, LoopIndex b, OuterCell cell, LoopReg *acc)
 {
@@ -194,10 +203,9 @@ static LoopReg *outer_pair(Nest *n, const OuterPart *t, const OuterPair *p, Loop
     add_steps(&s, &p->others);
     add_steps(&s, &p->contract);
     LoopIns *q = nest_fold(n, loop_at(0), loop_of(t->code->valid), K_LANES, acc);
-    LoopIndex panel = nest_quot(n, nest_counter(q), K_LANES);
     LoopReg *count = samples_from(n, t->code, q);
-    a = tile_stepped(n, a, panel, p->panel[0]);
-    b = tile_stepped(n, b, panel, p->panel[1]);
+    a = at_panel(n, a, q, p->panel[0]);
+    b = at_panel(n, b, q, p->panel[1]);
     return nest_end_fold(n, q, outer_chain(n, t, p, &s, 0, a, b, cell, count, &q->body->carry[0]));
 }
 
@@ -273,7 +281,7 @@ static void outer_down(Nest *n, const void *code, Offsets o, int rows)
     const OuterPart *t = code;
     Dim row = {t->code->row.extent, {1, 0, 0}, 0};
     (void)rows;
-    tile_row_blocks(n, t, &row, o, tile_most_rows(n, t->code->elem), outer_tile);
+    tile_even_rows(n, t, &row, o, tile_most_rows(n, t->code->elem), outer_tile);
 }
 
 /* ---- chunks: all tiles take one before the next ---------------------------------------------------------------- */
@@ -363,7 +371,7 @@ static void outer_chunks(Nest *n, const OuterCode *c, OuterPart *t, int d, Offse
     if (d == t->steps.n) {
         t->at = &at;
         t->steps.n = 0;
-        tile_row_blocks(n, t, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
+        tile_even_rows(n, t, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
         return;
     }
     OuterStep *step = &t->steps.v[d];
@@ -384,7 +392,7 @@ static void outer_chunks(Nest *n, const OuterCode *c, OuterPart *t, int d, Offse
         part.steps.v[0].to = loop_of(nest_min(n, loop_index(&n->b, &end), loop_index(&n->b, &to)));
         part.steps.v[0].most = size;
         part.at = &at;
-        tile_row_blocks(n, &part, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
+        tile_even_rows(n, &part, &row, (Offsets){0}, tile_most_rows(n, c->elem), outer_near);
     }
     nest_end(n, l);
 }
@@ -450,9 +458,8 @@ static void outer_panels(Nest *n, const OuterCode *c, const OuterPair *p, Offset
 {
     LoopIndex from = loop_at(0), to = loop_of(c->valid);
     LoopIns *q = loop_for(&n->b, &from, &to, K_LANES, true, NULL, 0);
-    LoopIndex panel = nest_quot(n, nest_counter(q), K_LANES);
     OuterPart t = {.code = c, .chunk = p, .count = samples_from(n, c, q)};
-    for (int i = 0; i < 2; i++) at.off[i] = tile_stepped(n, at.off[i], panel, p->panel[i]);
+    for (int i = 0; i < 2; i++) at.off[i] = at_panel(n, at.off[i], q, p->panel[i]);
     add_steps(&t.steps, &p->others);
     outer_windows(n, c, &t, 0, at);
     nest_end(n, q);
@@ -567,6 +574,7 @@ void nest_outer(Nest *n)
     c.pair = arena_array(n->arena, OuterPair, c.pairs);
     c.outer = arena_array(n->arena, Dims, c.pairs);
     tile_at_first_panel(n);
+    c.even = ir_extent(n->m, node->op == IR_conv ? node->attr->over.id[0] : node->attr->pair_over[0].id[0]) % K_LANES == 0;
     c.valid = loop_arg(&n->b, 1);
     LoopReg *first = loop_compare(&n->b, IR_NE, loop_arg(&n->b, 2), loop_int(&n->b, IR_I64, 0));
     c.sums = loop_select(&n->b, first, loop_int(&n->b, IR_I64, 0), loop_int(&n->b, IR_I64, 1));

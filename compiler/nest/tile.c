@@ -72,26 +72,39 @@ Offsets tile_advance(Nest *n, Offsets o, LoopIndex i, const Dim *d)
     return o;
 }
 
-void tile_row_blocks(Nest *n, const void *code, const Dim *row, Offsets o, int most, TileFn tile)
+typedef struct RowParts { struct { int64_t count; int rows; } part[3]; } RowParts;
+
+static void rows_in_parts(Nest *n, const void *code, const Dim *row, Offsets o, const RowParts *p, TileFn tile)
 {
-    int64_t size = row->extent, at = 0;
-    int64_t by_most = size / most, rest = size % most;
-    if (most > 4 && by_most && rest && rest < 4 && (rest + most) % 4 == 0) { by_most--; rest += most; }
-    int64_t by_four = most > 4 ? rest / 4 : 0;
-    rest -= 4 * by_four;
-    struct { int64_t count; int rows; } part[3] = {{by_most, most}, {by_four, 4}, {rest ? 1 : 0, (int)rest}};
+    int64_t at = 0;
     for (int i = 0; i < 3; i++) {
-        if (!part[i].count) continue;
-        int64_t end = at + part[i].count * part[i].rows;
-        if (part[i].count == 1) {
-            tile(n, code, tile_advance(n, o, loop_at(at), row), part[i].rows);
-        } else {
-            LoopIns *l = nest_par_from(n, loop_at(at), loop_at(end), part[i].rows);
-            tile(n, code, tile_advance(n, o, nest_counter(l), row), part[i].rows);
+        int64_t count = p->part[i].count, end = at + count * p->part[i].rows;
+        if (count == 1) {
+            tile(n, code, tile_advance(n, o, loop_at(at), row), p->part[i].rows);
+        } else if (count) {
+            LoopIns *l = nest_par_from(n, loop_at(at), loop_at(end), p->part[i].rows);
+            tile(n, code, tile_advance(n, o, nest_counter(l), row), p->part[i].rows);
             nest_end(n, l);
         }
         at = end;
     }
+}
+
+void tile_row_blocks(Nest *n, const void *code, const Dim *row, Offsets o, int most, TileFn tile)
+{
+    int64_t size = row->extent, by_most = size / most, rest = size % most;
+    if (most > 4 && by_most && rest && rest < 4 && (rest + most) % 4 == 0) { by_most--; rest += most; }
+    int64_t by_four = most > 4 ? rest / 4 : 0;
+    rest -= 4 * by_four;
+    RowParts p = {{{by_most, most}, {by_four, 4}, {rest ? 1 : 0, (int)rest}}};
+    rows_in_parts(n, code, row, o, &p, tile);
+}
+
+void tile_even_rows(Nest *n, const void *code, const Dim *row, Offsets o, int most, TileFn tile)
+{
+    int64_t count = (row->extent + most - 1) / most, rows = row->extent / count, more = row->extent % count;
+    RowParts p = {{{more, (int)rows + 1}, {count - more, (int)rows}}};
+    rows_in_parts(n, code, row, o, &p, tile);
 }
 
 int tile_most_rows(const Nest *n, IrElem t) { return t == IR_F64 ? n->rows / 2 : n->rows; }

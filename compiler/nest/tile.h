@@ -33,6 +33,7 @@ Offsets    tile_advance(Nest *n, Offsets o, LoopIndex i, const Dim *d);
 typedef void (*TileFn)(Nest *n, const void *code, Offsets o, int rows);
 
 void       tile_row_blocks(Nest *n, const void *code, const Dim *row, Offsets o, int most, TileFn tile);      /* as blocks of `most`, of 4, and the rest at once */
+void       tile_even_rows(Nest *n, const void *code, const Dim *row, Offsets o, int most, TileFn tile);       /* as blocks of at most `most`, as equal as can be: a few rows have few chains, which wait for themselves */
 int        tile_most_rows(const Nest *n, IrElem t);
 LoopReg   *tile_zero(Nest *n, IrElem t, const LoopIns *block);                                  /* over lanes and the rows of a block */
 LoopIndex  tile_row_index(Nest *n, const LoopIns *block);

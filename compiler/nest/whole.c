@@ -32,12 +32,11 @@ static LoopReg *whole_number(Nest *n, int64_t x) { return loop_int(&n->b, IR_I64
 typedef struct Tile {
     LoopIndex first, block, row, nth;                       /* its first row, its block of columns; its rows in registers; which of the group's blocks */
     LoopIndex sums;                                         /* of the local: what its shards gave, [shard][row][16 columns] */
-    LoopReg  *count;                                        /* samples of a panel; 0: there is no tile, only the one before it */
     int64_t   columns;
     int       height;
 } Tile;
 
-typedef struct Waiting { LoopReg *first, *block, *sums, *rows; } Waiting;  /* the tile whose rows come next; `rows` of them, perhaps none */
+typedef struct Waiting { LoopReg *first, *block, *sums, *blocks; } Waiting;    /* the tile whose rows come next; so many blocks of them, perhaps none */
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
@@ -54,7 +53,7 @@ static LoopReg *tree(Nest *n, const Code *c, LoopIndex cell, int height, unsigne
     return v[0];
 }
 
-/* At one row of the tile, 16 columns or one. */
+/* At one row of the tile, or some side by side; 16 columns or one. */
 static void at_row(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex row, LoopIndex lane, unsigned align)
 {
     LoopIndex cell = plus(n, loop_of(o->sums), plus(n, loop_times(row, K_LANES), lane));
@@ -65,29 +64,35 @@ static void at_row(Nest *n, const Code *c, const Tile *t, const Waiting *o, Loop
     nest_map_on(n, n->k->epilogue, &n->k->nodes.v[0]->result[0], v);
 }
 
-static void rows_of(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex from, LoopIndex to)
+/* Rows side by side: what one waits for, the others do, and while the oldest waits a processor's registers fill with what follows. */
+static int together(const Nest *n, int height)
+{
+    return !nest_has_wide_registers(n) ? 1 : height % 3 == 0 ? 3 : height % 2 == 0 ? 2 : 1;
+}
+
+/* Rows in blocks of `by`, from .. to of these. */
+static void rows_of(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex from, LoopIndex to, int by)
 {
     unsigned cell = (unsigned)ir_elem_bytes(c->elem);
-    LoopIns *l = nest_par_from(n, from, to, 1);
-    LoopIndex row = nest_counter(l);
+    NestRows l = nest_rows(n, by, loop_times(from, by), loop_times(to, by), false);
     if (t->columns == K_LANES) {
-        at_row(n, c, t, o, row, nest_lanes(n), 64);
+        at_row(n, c, t, o, l.row, nest_lanes(n), 64);
     } else {
         n->lanes = 1;
         LoopIns *one = nest_par(n, t->columns);
-        at_row(n, c, t, o, row, nest_counter(one), cell);
+        at_row(n, c, t, o, l.row, nest_counter(one), cell);
         nest_end(n, one);
         n->lanes = K_LANES;
     }
-    nest_end(n, l);
+    nest_end_rows(n, &l);
 }
 
-/* Of the tile before, as many rows as come to one panel of this one. */
+/* Of the tile before, as many blocks of rows as come to one panel of this one. */
 static void rows_before(Nest *n, const Code *c, const Tile *t, const Waiting *o, LoopIndex sample)
 {
     int64_t panels = (c->samples + K_LANES - 1) / K_LANES;
-    LoopReg *done = loop_binary(&n->b, IR_mul, reg_of(n, nest_quot(n, sample, K_LANES)), o->rows);
-    rows_of(n, c, t, o, nest_quot(n, loop_of(done), panels), nest_quot(n, plus(n, loop_of(done), loop_of(o->rows)), panels));
+    LoopReg *done = loop_binary(&n->b, IR_mul, reg_of(n, nest_quot(n, sample, K_LANES)), o->blocks);
+    rows_of(n, c, t, o, nest_quot(n, loop_of(done), panels), nest_quot(n, plus(n, loop_of(done), loop_of(o->blocks)), panels), together(n, t->height));
 }
 
 /* ---- chains ------------------------------------------------------------------------------------------------------ */
@@ -166,13 +171,13 @@ static LoopReg *chain(Nest *n, const Code *c, const Pair *p, const Tile *t, cons
 {
     unsigned cell = (unsigned)ir_elem_bytes(c->elem);
     LoopIns *panels = nest_fold(n, from, to, K_LANES, acc);
-    LoopIndex at = nest_counter(panels), count = loop_of(t->count);
-    if (c->samples % K_LANES) count = least(n, plus(n, to, loop_times(at, -1)), t->count);
+    LoopIndex at = nest_counter(panels), count = loop_at(K_LANES);
+    if (c->samples % K_LANES) count = least(n, plus(n, to, loop_times(at, -1)), whole_number(n, K_LANES));
     if (p == c->pair) look_ahead(n, c, t, at);
     fetch_below(n, c, p, t, at);
     LoopReg *sum = &panels->body->carry[0];
     LoopIndex a = plus(n, loop_times(at, p->sample), loop_times(t->first, K_LANES)), b = plus(n, loop_times(t->block, p->block), loop_times(at, K_LANES)), zero = loop_at(0);
-    LoopIns *samples = loop_for(&n->b, &zero, &count, 1, false, &sum, 1);
+    LoopIns *samples = loop_for(&n->b, &zero, &count, 1, true, &sum, 1);
     LoopIndex i = nest_counter(samples);
     LoopIndex column = plus(n, plus(n, b, loop_times(i, K_LANES)), nest_lanes(n)), row = plus(n, plus(n, a, i), loop_times(t->row, K_LANES));
     LoopReg *y = loop_load(&n->b, p->b, &column, 64), *x = loop_load(&n->b, p->a, &row, cell);
@@ -212,34 +217,31 @@ static void blocks_at_once(Nest *n, const Code *c, LoopIndex first, LoopIndex la
     LoopReg *zero = whole_number(n, 0);
     LoopIns *rows = nest_par_from(n, first, last, height), *blocks = nest_par_from(n, from, to, 1);
     Tile t = {.first = nest_counter(rows), .block = nest_counter(blocks), .nth = plus(n, nest_counter(blocks), loop_times(from, -1)), .height = height, .columns = columns};
-    t.count = whole_number(n, K_LANES);
     tile(n, c, t, NULL);
-    rows_of(n, c, &t, &(Waiting){rows->body->counter, blocks->body->counter, zero, zero}, loop_at(0), loop_at(height));
+    rows_of(n, c, &t, &(Waiting){rows->body->counter, blocks->body->counter, zero, zero}, loop_at(0), loop_at(height), 1);
     nest_end(n, blocks);
     nest_end(n, rows);
 }
 
-/* The same, the rows of each tile with the next one's chains. The last turn has no tile of its own. */
+/* The same, the rows of each tile with the next one's chains; the last one's behind all. */
 static void blocks_in_turn(Nest *n, const Code *c, LoopIndex first, LoopIndex last, LoopIndex from, LoopIndex to, int height, int64_t columns)
 {
     int64_t size = c->shards * height * K_LANES;
-    LoopReg *zero = whole_number(n, 0), *init[4] = {reg_of(n, first), reg_of(n, from), zero, zero};
-    LoopIndex beyond = plus(n, last, loop_at(1));
-    LoopIns *rows = loop_for(&n->b, &first, &beyond, height, false, init, 4);
-    LoopReg *is = loop_compare(&n->b, IR_LT, rows->body->counter, reg_of(n, last)), *carry[4];
-    LoopIndex at = least(n, nest_counter(rows), reg_of(n, plus(n, last, loop_at(-height))));
-    LoopIndex end = loop_of(loop_select(&n->b, is, reg_of(n, to), reg_of(n, plus(n, from, loop_at(1)))));
+    int by = together(n, height);
+    LoopReg *zero = whole_number(n, 0), *init[4] = {reg_of(n, first), reg_of(n, from), zero, zero}, *carry[4];
+    LoopIns *rows = loop_for(&n->b, &first, &last, height, false, init, 4);
     for (int i = 0; i < 4; i++) carry[i] = &rows->body->carry[i];
-    LoopIns *blocks = loop_for(&n->b, &from, &end, 1, true, carry, 4);
+    LoopIns *blocks = loop_for(&n->b, &from, &to, 1, true, carry, 4);
     for (int i = 0; i < 4; i++) carry[i] = &blocks->body->carry[i];
-    Tile t = {.first = at, .block = nest_counter(blocks), .nth = plus(n, nest_counter(blocks), loop_times(from, -1)), .height = height, .columns = columns};
-    t.count = loop_select(&n->b, is, whole_number(n, K_LANES), zero);
+    Tile t = {.first = nest_counter(rows), .block = nest_counter(blocks), .nth = plus(n, nest_counter(blocks), loop_times(from, -1)), .height = height, .columns = columns};
     t.sums = plus(n, loop_at(size), loop_times(loop_of(carry[2]), -1));
     tile(n, c, t, &(Waiting){carry[0], carry[1], carry[2], carry[3]});
-    LoopReg *next[4] = {reg_of(n, at), blocks->body->counter, reg_of(n, t.sums), whole_number(n, height)};
+    LoopReg *next[4] = {rows->body->counter, blocks->body->counter, reg_of(n, t.sums), whole_number(n, height / by)};
     loop_end_for(&n->b, blocks, next);
     for (int i = 0; i < 4; i++) carry[i] = &blocks->result[i];
     loop_end_for(&n->b, rows, carry);
+    for (int i = 0; i < 4; i++) carry[i] = &rows->result[i];
+    rows_of(n, c, &t, &(Waiting){carry[0], carry[1], carry[2], carry[3]}, loop_at(0), loop_of(carry[3]), by);
 }
 
 static void blocks_of(Nest *n, const Code *c, LoopIndex first, LoopIndex last, LoopIndex from, LoopIndex to, int height, int64_t columns)
