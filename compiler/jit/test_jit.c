@@ -235,13 +235,13 @@ Test(jit, random_functions)
 
 /* ---- long sums: chunks and their tree --------------------------------------------------------------------------- */
 
-static bool agrees(IrModule *m, int threads, char *why)
+static bool agrees_with_plan(IrModule *m, int threads, PlanOptions plan, char *why)
 {
     Arena *a = arena_new();
     Bench b = bench_of(a, m);
     GanEngine jit;
     GanError err = {0};
-    JitOptions o = {.threads = threads, .more_than_cpus = true};
+    JitOptions o = {.threads = threads, .more_than_cpus = true, .plan = plan};
     bool ok = jit_engine_new(m, &b.p, &o, &jit, &err) == GAN_OK;
     if (!ok) sprintf(why, "%s", err.message);
     for (int f = 0; ok && f < m->fns.n; f++) ok = agree(&b, &jit, f, 1, why);
@@ -250,6 +250,8 @@ static bool agrees(IrModule *m, int threads, char *why)
     arena_free(a);
     return ok;
 }
+
+static bool agrees(IrModule *m, int threads, char *why) { return agrees_with_plan(m, threads, (PlanOptions){0}, why); }
 
 Test(jit, long_sums)
 {
@@ -569,6 +571,27 @@ Test(jit, a_matrix_that_is_far)
         "%y = dot %x, %w {contract 0:0} : f32<p>[1024]\n%t = max %y, 0 : f32<p>[1024]\n%u = dot %t, %w {contract 0:1} : f32<p>[1030]\n%s = sum %u {over p} : f32[1030]\n"
         "report \"t\", %t\nreport \"u\", %u\nreport \"s\", %s\n}\n";
     agrees_on_threads(text, 3);
+}
+
+/* Matrices that together are more than is near are read once a tile, too, along their rows or across: as many bytes as are near are not, however often they are read. */
+Test(jit, matrices_that_are_far_together)
+{
+    static const char *text =
+        "axis p = 150\nslot \"w\" param : f32[200,128]\nslot \"v\" param : f32[128,96]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[200]\n%w = read \"w\" : f32[200,128]\n"
+        "%v = read \"v\" : f32[128,96]\n%y = dot %x, %w {contract 0:0} : f32<p>[128]\n%t = max %y, 0 : f32<p>[128]\n%z = dot %t, %v {contract 0:0} : f32<p>[96]\n"
+        "%u = dot %t, %w {contract 0:1} : f32<p>[200]\nreport \"z\", %z\nreport \"u\", %u\n}\n";
+    enum { ALL = 4 * (200 * 128 + 128 * 96) };
+    Arena *a = arena_new();
+    char why[1024];
+    IrModule *m = ir_read_text(a, text, strlen(text), why);
+    cr_assert(m, "%s", why);
+    cr_expect(strstr(plan_of(a, m, (PlanOptions){.near = ALL - 1}), "far 1"));
+    cr_expect(!strstr(plan_of(a, m, (PlanOptions){.near = ALL}), "far"));
+    for (int i = 0; i < 3; i++) {
+        PlanOptions plan = {.without = i == 2 ? 1u << PLAN_across : 0, .near = i ? ALL - 1 : ALL};
+        cr_expect(agrees_with_plan(m, 1 + i, plan, why), "%d: %s", i, why);
+    }
+    arena_free(a);
 }
 
 /* Numbers without samples are cut by 64, and what is left over is the last one's. */

@@ -38,6 +38,9 @@ static bool is_window(const IrNode *n, int side, int dim)
     return false;
 }
 
+enum { FAR = 4 << 20 };                                     /* bytes of a matrix that comes from memory, or the last cache */
+
+static int64_t bytes_of(const IrType *t) { return ir_dims_size(t) * (int64_t)ir_elem_bytes(t->elem); }
 static int matrix_side(const KKernel *dot) { return ir_axes_has(dot->nodes.v[0]->arg[0]->type.axes, dot->lane_axis); }
 static int contracted(const IrNode *n, int side) { return side ? n->attr->contract.b[0] : n->attr->contract.a[0]; }
 
@@ -147,7 +150,7 @@ static KMem *pack(KPlan *p, KKernel *dot, int side, KPlace place, KStep *to)
     KMem *m = arena_new_of(p->arena, KMem);
     *m = (KMem){.place = place, .elem = n->arg[side]->type.elem, .slot = -1, .tile = -1, .panel = 1, .made = p->n_mems++,
                 .first = INT32_MAX, .last = -1};
-    m->bytes = ir_dims_size(&n->arg[side]->type) * (int64_t)ir_elem_bytes(m->elem);
+    m->bytes = bytes_of(&n->arg[side]->type);
     KKernel *k = arena_new_of(p->arena, KKernel);
     *k = (KKernel){.kind = K_PACK, .id = p->kernels.n, .lane_axis = -1, .mem = m, .units = 1, .side = side};
     array_push(p->arena, &k->nodes, n);
@@ -162,7 +165,7 @@ static KMem *pack(KPlan *p, KKernel *dot, int side, KPlace place, KStep *to)
 static bool is_large(const IrType *matrix)
 {
     enum { LARGE = 1 << 18 };                               /* bytes */
-    return ir_dims_size(matrix) * (int64_t)ir_elem_bytes(matrix->elem) >= LARGE;
+    return bytes_of(matrix) >= LARGE;
 }
 
 /* Panels that a step multiplies by the matrix of `dot`. */
@@ -183,7 +186,7 @@ static bool goes_across(const KPlan *p, const KStep *s, const KKernel *dot, int 
     enum { LEAST = 64, REST = 8, OFTEN = 8 };               /* rows, and k; one in so many may be beyond whole tiles; panels, by k */
     const IrNode *n = dot->nodes.v[0];
     const IrType *t = &n->arg[side]->type;
-    if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || s->by_kernels) return false;
+    if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || bytes_of(t) >= FAR) return false;
     int64_t k = t->dim[contracted(n, side)], rows = t->dim[pack_row(n, side)];
     return lies_across(n, side, w) && k >= LEAST && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * OFTEN <= k;
 }
@@ -212,25 +215,46 @@ static void pack_matrices(KPlan *p, KBlock *block, const Around *around)
     }
 }
 
-/* A matrix that is read from memory, or the last cache, by each panel of samples. */
-static bool is_far(const KPlan *p, const KKernel *k)
+/* The matrix of a product of samples that is to be a DOT; NULL: it is none. */
+static const IrVal *dot_matrix(const KPlan *p, const KKernel *k)
 {
-    enum { FAR = 4 << 20 };                               /* bytes */
     const IrNode *n = k->kind == K_CONTRACT ? k->nodes.v[0] : NULL;
-    if (!n || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS) return false;
-    const IrType *w = &n->arg[ir_axes_has(n->arg[0]->type.axes, k->lane_axis)]->type;
-    return plan_takes(p, PLAN_tiles) && !w->axes.n && ir_dims_size(w) * (int64_t)ir_elem_bytes(w->elem) >= FAR;
+    if (!n || n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS || !plan_takes(p, PLAN_tiles)) return NULL;
+    const IrVal *w = n->arg[ir_axes_has(n->arg[0]->type.axes, k->lane_axis)];
+    return w->type.axes.n ? NULL : w;
+}
+
+typedef ARRAY(const IrVal *) Met;
+
+static bool is_new(const KPlan *p, Met *met, const IrVal *w)
+{
+    const IrVal *root = kernel_resolve(p, w);
+    for (int i = 0; i < met->n; i++)
+        if (met->v[i] == root) return false;
+    array_push(p->arena, met, root);
+    return true;
+}
+
+/* Does each panel of samples read a matrix from memory, or all matrices together from a cache that is too slow for that? */
+static bool is_far(const KPlan *p, const KStep *s)
+{
+    Met     met = {0};
+    int64_t all = 0;
+    for (int i = 0; i < s->panel.n; i++) {
+        const IrVal *w = dot_matrix(p, s->panel.v[i]);
+        if (w && bytes_of(&w->type) >= FAR) return true;
+        if (w && p->options.near && is_new(p, &met, w)) all += bytes_of(&w->type);
+    }
+    return p->options.near && all > p->options.near;
 }
 
 static void find_far(KPlan *p, const KBlock *b)
 {
     for (int i = 0; i < b->steps.n; i++) {
         KStep *s = b->steps.v[i];
-        bool far = false;
         for (int k = 0; k < 2; k++)
             if (s->body[k]) find_far(p, s->body[k]);
-        for (int k = 0; k < s->panel.n; k++) far |= is_far(p, s->panel.v[k]);
-        s->by_kernels = plan_did(p, PLAN_far, far);
+        s->by_kernels = plan_did(p, PLAN_far, is_far(p, s));
     }
     for (int i = 0; i < p->own.n; i++)
         if (p->own.v[i]->step && p->own.v[i]->step->by_kernels) p->own.v[i]->full = true;

@@ -207,6 +207,7 @@ typedef enum {
 typedef struct PlanOptions {
     unsigned without;                                       /* bits 1 << PLAN_...: decisions that are not taken */
     bool     wide;                                          /* the target has 32 registers of 16 lanes */
+    int64_t  near;                                          /* bytes of matrices that a panel's products may read without waiting for a slow cache; 0: as many as there are */
 } PlanOptions;
 
 typedef struct KPlan {

@@ -237,7 +237,9 @@ static GanStatus fill_units(Maker *k, const IrModule *m, const GanProgram *p, Ne
     char     why[512];
     user.self = k;
     k->open = arena_array(k->a, Unit *, k->w->open + 1);
-    return nest_program(nests, k->a, m, p, k->w->plan, k->machine.rows, &user, why) ? GAN_OK : gan_error(err, GAN_WRONG, "%s", why);
+    PlanOptions plan = k->w->plan;
+    if (!plan.near) plan.near = llvm_cpu_near(k->machine.cpu);
+    return nest_program(nests, k->a, m, p, plan, k->machine.rows, &user, why) ? GAN_OK : gan_error(err, GAN_WRONG, "%s", why);
 }
 
 GanStatus llvm_objects(Arena *a, const IrModule *m, const GanProgram *p, const LlvmWanted *w, NestProgram *nests, LlvmObjects *out, GanError *err)

@@ -16,9 +16,9 @@ static const MachineRow machines[] = {
 #include "compiler/llvm/targets.def"
 };
 
-typedef struct { const char *name; Machine machine; int rows; bool fma; } CpuRow;
+typedef struct { const char *name; Machine machine; int rows; bool fma; int64_t near; } CpuRow;
 static const CpuRow cpus[] = {
-#define CPU(name, machine, rows, fma) {name, machine, rows, fma},
+#define CPU(name, machine, rows, fma, near) {name, machine, rows, fma, near * 1024},
 #include "compiler/llvm/targets.def"
 };
 
@@ -42,6 +42,12 @@ static const CpuRow *cpu_row(const char *name)
     for (size_t i = 0; i < sizeof cpus / sizeof *cpus; i++)
         if (!strcmp(cpus[i].name, name)) return &cpus[i];
     return NULL;
+}
+
+int64_t llvm_cpu_near(const char *cpu)
+{
+    const CpuRow *c = cpu_row(cpu);
+    return c ? c->near : 0;
 }
 
 int llvm_cpu_level(const char *cpu)

@@ -3,6 +3,7 @@
 #include "runtime/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct LlvmTarget { const char *machine, *cpu; } LlvmTarget;   /* NULL or "native": this one, with all that it has */
 
@@ -10,6 +11,9 @@ extern const char *const llvm_machine_names[];             /* "native" first; NU
 
 /* The N of x86-64-vN that code for a CPU of targets.def wants of the CPU it runs on; 0 for other machines. */
 int llvm_cpu_level(const char *cpu);
+
+/* Bytes of matrices beyond which a step reads each once a tile of samples, not once a panel (PlanOptions.near); 0: it does not matter, or the CPU is not in targets.def. */
+int64_t llvm_cpu_near(const char *cpu);
 
 typedef struct LlvmChoice {
     const char *triple, *cpu;                               /* LLVM's names; NULL: this machine's, which LLVM knows */

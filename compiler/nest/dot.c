@@ -305,13 +305,36 @@ static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
     nest_end(n, l);
 }
 
+/* 32 registers hold 16 accumulators with what they multiply and what the rows behind them want, of f64 half as many: most layers are 16 rows times something. */
+static int dot_most_rows(const Nest *n, IrElem t)
+{
+    return !nest_are_wide(n->rows) ? tile_most_rows(n, t) : t == IR_F64 ? K_LANES / 2 : K_LANES;
+}
+
 /* An epilogue is written once for each height of a tile: one height, if one of half the registers or more will do. */
 static int dot_rows(const Nest *n, const DotCode *c)
 {
-    int most = c->across ? K_LANES : tile_most_rows(n, c->elem), rows = most;
+    int most = dot_most_rows(n, c->elem), rows = most;
     if (c->across || !n->k->epilogue || c->packed) return most;
     while (2 * rows > most && c->row.extent % rows) rows--;
     return 2 * rows > most ? rows : most;
+}
+
+typedef struct { int64_t count; int rows; } Tiles;
+
+/* The tiles that are alike, from the first on: but the last, so that another is left. */
+static Tiles first_tiles(const DotCode *c, int64_t extent, int most)
+{
+    if (c->across) return (Tiles){extent / most - 1, most};
+    int64_t count = (extent + most - 1) / most, higher = count ? extent % count : 0;
+    return (Tiles){higher ? higher : count - 1, count ? (int)((extent + count - 1) / count) : most};
+}
+
+/* Tiles of at most `most` rows: across the matrix whole ones, and what is left; else as equal as can be, as a few rows have few chains. */
+static void dot_tiles(Nest *n, const DotTile *t, const Dim *row, Offsets o, int most)
+{
+    if (t->code->across) tile_row_blocks(n, t, row, o, most, dot_tile);
+    else if (row->extent) tile_even_rows(n, t, row, o, most, dot_tile);
 }
 
 /* The kernel stands at place o of component `comp`: if that is a window's, its taps are known. */
@@ -417,9 +440,11 @@ static LoopIndex rows_that_ask(Nest *n, const DotTile *t, int asks, LoopIndex fr
 static void dot_rows_of(Nest *n, DotCode *c, const DotTile *t)
 {
     Dim row = {c->row.extent, {1, 0, 0}, 0};
-    int rows = dot_rows(n, c);
-    int64_t most = c->most = row.extent / rows - 1;         /* one is left, so that the blocks are as they are without */
-    if (!n->k->ahead.n || most < 1) { tile_row_blocks(n, t, &row, (Offsets){0}, rows, dot_tile); return; }
+    int most_rows = dot_rows(n, c);
+    const Tiles first = first_tiles(c, row.extent, most_rows);
+    const int rows = first.rows;
+    const int64_t most = c->most = first.count;
+    if (!n->k->ahead.n || most < 1) { dot_tiles(n, t, &row, (Offsets){0}, most_rows); return; }
     c->behind = NULL;
     int64_t claims = asking_tiles(n, c, DOT_CLAIMS, true, most), alone = asking_tiles(n, c, DOT_ASKS, true, most), asks = asking_tiles(n, c, DOT_ASKS, false, most);
     LoopIndex from = loop_at(0), threads = loop_at(FRAME_THREADS);
@@ -435,7 +460,7 @@ static void dot_rows_of(Nest *n, DotCode *c, const DotTile *t)
     dot_tile(n, t, (Offsets){{nest_counter(l)}}, rows);
     nest_end(n, l);
     row.extent -= most * rows;
-    tile_row_blocks(n, t, &row, (Offsets){{loop_at(most * rows)}}, rows, dot_tile);
+    dot_tiles(n, t, &row, (Offsets){{loop_at(most * rows)}}, most_rows);
 }
 
 static void dot_outer(Nest *n, DotCode *c, int depth, Offsets o)
@@ -528,7 +553,7 @@ void nest_dot(Nest *n)
     if (n->tiled) c.x = tile_panel_of(n, x.mem, x.offset);
     c.w = tile_memory_at(n, nest_base(n, c.packed ? n->k->packed : w.mem), loop_at(0), c.packed ? 0 : w.offset);
     dot_loops(n, node, &x, &w, &c);
-    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * (c.across ? K_LANES : tile_most_rows(n, c.elem)));
+    if (n->k->roll) c.local = loop_local(&n->b, c.elem, K_LANES * (c.across ? K_LANES : dot_most_rows(n, c.elem)));
     if (c.packed) c.row.s[1] = packed_steps(&c);
     if (n->k->ahead.n)
         c.shared = loop_buffer(&n->b, &(LoopBuffer){.elem = c.elem, .base = (int)loop_word(&n->b, BASE_FRAME)->n, .offset = (int)loop_word(&n->b, 0)->n, .panel = -1, .slot = -1});
@@ -610,5 +635,5 @@ void nest_pack(Nest *n)
     tile_add_dim(&c.steps, t->dim[k], w.dim[k], 1, 0);
     c.from = tile_memory_at(n, nest_base(n, w.mem), loop_at(0), w.offset);
     c.to = nest_base(n, n->k->mem);
-    tile_row_blocks(n, &c, &c.row, (Offsets){0}, tile_most_rows(n, c.elem), pack_tile);
+    tile_even_rows(n, &c, &c.row, (Offsets){0}, dot_most_rows(n, c.elem), pack_tile);
 }

@@ -799,6 +799,8 @@ static PlanOptions without_several(uint64_t seed)
     return (PlanOptions){.without = (unsigned)(seed * 0x9e3779b97f4a7c15u >> 40) & ((1u << PLAN_DECISIONS) - 1)};
 }
 
+static PlanOptions by_kernels(uint64_t seed) { return (void)seed, (PlanOptions){.near = 1}; }       /* all matrices are far */
+
 static void compare_many(Make *make, uint64_t n, PlanOf *plan_of)
 {
     static const int threads_of[] = {1, 2, 3, 8};
@@ -829,6 +831,8 @@ Test(engines, convs_of_one) { compare_many(convs_of_one, setting("GAN_RANDOM_PRO
 Test(engines, convs_without_several) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, without_several); }
 Test(engines, products_without_several) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
 Test(engines, pairs_without_several) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 12 + 1, without_several); }
+Test(engines, networks_by_kernels) { compare_many(random_network, (setting("GAN_RANDOM_PROGRAMS", 80) + 9) / 10, by_kernels); }
+Test(engines, products_by_kernels) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 8 + 1, by_kernels); }
 
 static int times_taken(const Case *c, PlanOptions plan, PlanDecision d)
 {
