@@ -276,6 +276,7 @@ static void find_matrices(KPlan *p)
     for (int i = 0; i < p->kernels.n; i++) {
         if (plan_takes(p, PLAN_matrices)) plan_did(p, PLAN_matrices, kernel_matrices(p, p->kernels.v[i]));
         if (plan_takes(p, PLAN_pairs)) plan_did(p, PLAN_pairs, kernel_pairs(p, p->kernels.v[i]));
+        if (plan_takes(p, PLAN_own)) plan_did(p, PLAN_own, kernel_own(p, p->kernels.v[i]));
     }
 }
 
