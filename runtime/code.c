@@ -38,30 +38,35 @@ int64_t code_meter_cost(void)
     return least;
 }
 
-static void call(const Walk *w, const CodeCall *k, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
+typedef struct Share { int64_t parts, whole; } Share;      /* what a call does, of all that its step has for it */
+
+static void call(const Walk *w, const CodeCall *k, Share of, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
 {
     const CodeMeter *m = w->r->in->meter;
     int64_t begin = m ? clock_now_ns() : 0;
     w->code->nest[k->nest](w->bases, w->code->words + k->words, u0, u1, u2, u3);
     if (!m) return;
     int64_t spent = clock_now_ns() - begin - m->cost;
-    m->now[k - w->code->call] += spent > 1 ? spent : 1;
+    int row = (int)(k - w->code->call);
+    m->now[row] += spent > 1 ? spent : 1;
+    m->parts[row] += of.parts;
+    m->whole[row] = of.whole;
 }
 
 static void end_metered(const Code *c, const CodeMeter *m)
 {
     for (int i = 0; i < c->n_calls; i++) {
         if (!m->now[i]) continue;
-        if (++m->runs[i] <= 2 || m->now[i] < m->least[i]) m->least[i] = m->now[i];
-        m->now[i] = 0;
+        if (++m->runs[i] <= 2 || m->now[i] < m->least[i]) { m->least[i] = m->now[i]; m->did[i] = m->parts[i]; }
+        m->now[i] = m->parts[i] = 0;
     }
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */
 
-static void calls(const Walk *w, CodeRange r, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
+static void calls(const Walk *w, CodeRange r, Share of, int64_t u0, int64_t u1, int64_t u2, int64_t u3)
 {
-    for (int i = 0; i < r.n; i++) call(w, &w->code->call[r.first + i], u0, u1, u2, u3);
+    for (int i = 0; i < r.n; i++) call(w, &w->code->call[r.first + i], of, u0, u1, u2, u3);
 }
 
 typedef struct Part { int64_t lo, hi; } Part;
@@ -76,20 +81,20 @@ static Part tile_of(Part shard, int64_t at) { return (Part){at, at + FRAME_TILE 
 
 static int64_t panels_to(int64_t samples) { return (samples + FRAME_PANEL - 1) / FRAME_PANEL; }
 
-static void run_by_calls(const Walk *w, const CodeStep *s, int64_t first, int64_t panels)
+static void run_by_calls(const Walk *w, const CodeStep *s, int64_t first, int64_t panels, int64_t all)
 {
     for (int i = 0; i < s->panel.n; i++) {
         const CodeCall *k = &w->code->call[s->panel.first + i];
-        if (k->split) call(w, k, first, 0, panels, 0);
-        for (int64_t q = 0; q < panels && !k->split; q++) call(w, k, first + q, q, 0, 0);
+        if (k->split) call(w, k, (Share){panels, all}, first, 0, panels, 0);
+        for (int64_t q = 0; q < panels && !k->split; q++) call(w, k, (Share){1, all}, first + q, q, 0, 0);
     }
 }
 
 static void run_panels(const Walk *w, const CodeStep *s, Part tile)
 {
-    int64_t first = tile.lo / FRAME_PANEL, panels = panels_to(tile.hi) - first;
-    if (s->by_calls) { run_by_calls(w, s, first, panels); return; }
-    for (int64_t q = 0; q < panels; q++) calls(w, s->panel, first + q, q, 0, 0);
+    int64_t first = tile.lo / FRAME_PANEL, panels = panels_to(tile.hi) - first, all = panels_to(s->extent);
+    if (s->by_calls) { run_by_calls(w, s, first, panels, all); return; }
+    for (int64_t q = 0; q < panels; q++) calls(w, s->panel, (Share){1, all}, first + q, q, 0, 0);
 }
 
 static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)
@@ -99,9 +104,9 @@ static void run_shard(const Walk *w, const CodeStep *s, int64_t shard)
     for (int64_t at = own.lo; at < own.hi; at += FRAME_TILE) {
         Part tile = tile_of(own, at);
         run_panels(w, s, tile);
-        calls(w, s->tile, at / FRAME_PANEL, tile.hi - at, at == own.lo, shard);
+        calls(w, s->tile, (Share){panels_to(tile.hi) - at / FRAME_PANEL, panels_to(s->extent)}, at / FRAME_PANEL, tile.hi - at, at == own.lo, shard);
     }
-    calls(w, s->finish, shard, 0, 0, 0);
+    calls(w, s->finish, (Share){1, s->shards}, shard, 0, 0, 0);
 }
 
 /* Of n shards or units; the same each time, so what a thread has written there it reads without waiting. */
@@ -111,7 +116,7 @@ static Part part_of(const Walk *w, int64_t n) { return part_of_thread(w, n, w->t
 static void run_tiled(const Walk *w, const CodeStep *s)
 {
     Part p = part_of(w, s->shards);
-    if (p.lo < p.hi) calls(w, s->once, 0, 0, 0, 0);
+    if (p.lo < p.hi) calls(w, s->once, (Share){1, 1}, 0, 0, 0, 0);
     for (int64_t i = p.lo; i < p.hi && !interrupt_gives_up(); i++) run_shard(w, s, i);
 }
 
@@ -124,7 +129,7 @@ static void run_uniform(const Walk *w, const CodeStep *s)
         if (!k->split && i % w->threads != w->thread) continue;
         Part p = k->split ? part_of_thread(w, k->units, (w->thread + uneven) % w->threads) : (Part){0, k->units};
         uneven += k->split && k->units % w->threads;
-        if (p.lo < p.hi && !interrupt_gives_up()) call(w, k, p.lo, p.hi, 0, 0);
+        if (p.lo < p.hi && !interrupt_gives_up()) call(w, k, (Share){p.hi - p.lo, k->units}, p.lo, p.hi, 0, 0);
     }
 }
 

@@ -88,8 +88,9 @@ typedef struct Code {
 
 typedef struct CodeMeter {                                  /* of runs on one thread; tables by row of Code.call, whoever asks owns them */
     int64_t  cost;                                          /* nanoseconds that asking for the time adds to each call */
-    int64_t *now;                                           /* nanoseconds in the run under way; at least 1 a call */
-    int64_t *least;                                         /* of one run, of all that were made */
+    int64_t *now, *parts;                                   /* nanoseconds in the run under way, at least 1 a call; how much it did there: panels, shards or units */
+    int64_t *whole;                                         /* panels, shards or units that its step has: parts / whole is how often it did all of its work */
+    int64_t *least, *did;                                   /* of one run, of all that were made; parts of that run */
     int64_t *runs;                                          /* in which it was called; of the first nothing is kept, as it meets cold memory, unless there is no other */
 } CodeMeter;
 

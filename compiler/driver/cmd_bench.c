@@ -12,7 +12,7 @@
 typedef struct Row {
     const char *text;
     int         call;                                       /* of the code's */
-    double      flops, bytes, ms;
+    double      flops, bytes, ms;                           /* of one turn first, then of all turns of the loops around (add_up) */
 } Row;
 
 typedef struct Part { const char *name; ARRAY(Row) rows; double ms; int64_t runs; } Part;     /* a function */
@@ -41,9 +41,8 @@ static void take_rows(void *self, const NestProgram *nests, const Code *code)
     Bench *b = self;
     b->n_parts = nests->n_fns;
     b->part = arena_array(b->a, Part, nests->n_fns + 1);
-    b->meter.now = arena_array(b->a, int64_t, code->n_calls + 1);
-    b->meter.least = arena_array(b->a, int64_t, code->n_calls + 1);
-    b->meter.runs = arena_array(b->a, int64_t, code->n_calls + 1);
+    int64_t **table[] = {&b->meter.now, &b->meter.parts, &b->meter.whole, &b->meter.least, &b->meter.did, &b->meter.runs};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) *table[i] = arena_array(b->a, int64_t, code->n_calls + 1);
     for (int i = 0; i < nests->n_fns; i++) {
         const KPlan *p = nests->fn[i].plan;
         b->part[i].name = arena_str(b->a, p->fn->name);
@@ -86,6 +85,7 @@ static void add_up(const Bench *b, Part *part)
     for (int i = 0; i < part->rows.n; i++) {
         Row *r = &part->rows.v[i];
         r->ms = 1e-6 * (double)b->meter.least[r->call];
+        r->flops *= b->meter.whole[r->call] ? (double)b->meter.did[r->call] / (double)b->meter.whole[r->call] : 0;
         part->ms += r->ms;
         if (b->meter.runs[r->call] > part->runs) part->runs = b->meter.runs[r->call];
     }

@@ -415,6 +415,27 @@ Test(jit, pairs_of_samples)
     arena_free(a);
 }
 
+Test(jit, samples_with_their_own)
+{
+    Arena    *a = arena_new();
+    IrModule *m = ir_module(a, IR_F32);
+    int       p = ir_axis(m, "p", 70), h = ir_axis(m, "h", 3);
+    IrFn     *f = ir_fn(m, "f", IR_FN_REPORT);
+    IrBuilder b = {.m = m, .block = &f->body};
+    IrType    t = dims_type(IR_F32, 3, 3, 5);
+    IrPairs   last = ir_pairs(1, (int[]){1}, (int[]){1}), all = ir_pairs(2, (int[]){0, 1}, (int[]){0, 1});
+    t.dim[2] = 7;
+    t.axes = ir_one_axis(p);
+    IrVal *x = ir_as_sample(&b, ir_normal(&b, ir_stream(m, "x"), t), h), *y = ir_as_sample(&b, ir_normal(&b, ir_stream(m, "y"), t), h);
+    IrVal *z = ir_add(&b, y, ir_const(&b, IR_F32, 1));
+    ir_report(m, f, "xy", ir_dot(&b, x, y, ir_no_pairs(), last, ir_no_axes()));
+    ir_report(m, f, "xz", ir_dot(&b, x, z, ir_no_pairs(), all, ir_no_axes()));
+    const char *text = plan_of(a, m, (PlanOptions){0});
+    cr_expect(strstr(text, "own       [p, h, 5, 5]") && strstr(text, "contract  [p, h]"), "%s", text);
+    cr_expect(!strstr(plan_of(a, m, (PlanOptions){.without = 1u << PLAN_own}), "own  "));
+    arena_free(a);
+}
+
 Test(jit, long_functions)
 {
     Arena    *a = arena_new();

@@ -180,13 +180,15 @@ static int64_t panels_of(const KPlan *p, const KStep *s, const KKernel *dot)
 }
 
 /* A matrix whose rows lie across memory has them along the other dim, 16 in a vector: with that, and a panel's samples one by one, a tile needs no copy. It is to be
- * turned, which takes 50 to 100 clocks a tile, whatever k; a copy, which comes from afar, as long as a panel's product. */
+ * turned, which takes 50 to 100 clocks a tile, whatever k; a copy, which comes from afar, as long as a panel's product. One that is in no cache near the core is read
+ * once for two panels at most, as more of them share what a tile reads of it. */
 static bool goes_across(const KPlan *p, const KStep *s, const KKernel *dot, int side, const KView *w)
 {
     enum { LEAST = 64, REST = 8, OFTEN = 8 };               /* rows, and k; one in so many may be beyond whole tiles; panels, by k */
     const IrNode *n = dot->nodes.v[0];
     const IrType *t = &n->arg[side]->type;
-    if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || bytes_of(t) >= FAR) return false;
+    bool far = bytes_of(t) >= FAR && panels_of(p, s, dot) > 2;
+    if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || far) return false;
     int64_t k = t->dim[contracted(n, side)], rows = t->dim[pack_row(n, side)];
     return lies_across(n, side, w) && k >= LEAST && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * OFTEN <= k;
 }
@@ -299,6 +301,7 @@ static void find_matrices(KPlan *p)
     for (int i = 0; i < p->kernels.n; i++) {
         if (plan_takes(p, PLAN_matrices)) plan_did(p, PLAN_matrices, kernel_matrices(p, p->kernels.v[i]));
         if (plan_takes(p, PLAN_pairs)) plan_did(p, PLAN_pairs, kernel_pairs(p, p->kernels.v[i]));
+        if (plan_takes(p, PLAN_own)) plan_did(p, PLAN_own, kernel_own(p, p->kernels.v[i]));
     }
 }
 

@@ -42,6 +42,7 @@ void    kernel_finish(KPlan *p);                            /* finish.c: memory,
 bool    kernel_matrices(KPlan *p, KKernel *k);              /* matrices.c: turns a K_CONTRACT into a K_MATRICES, if that is what it is */
 bool    kernel_few(KPlan *p, KKernel *k);                   /* ... into a K_FEW */
 bool    kernel_pairs(KPlan *p, KKernel *k);                 /* ... into a K_PAIRS */
+bool    kernel_own(KPlan *p, KKernel *k);                   /* ... into a K_OWN */
 void    kernel_whole(KPlan *p, KBlock *b);                  /* whole.c: gradients tile by tile, with the rows that read them */
 void    kernel_cut_whole(KPlan *p, KKernel *k);
 void    kernel_remove(KKernel **v, int *n, const KKernel *k);

@@ -5,7 +5,8 @@
  * do not lie along memory, panels of 16 of them are made first: by loads of 16 k and turns where the chain does, number by number where
  * nothing does. Panels that one or two rows read are not worth it, nor are vectors of less than 16: several chains of numbers at once are.
  * A convolution of one image is such a product with windows around the chain. Where the image has few free dims, the rows are places side by side.
- * One of few samples is that for each of them: as lanes they would leave most of a vector empty. Start at kernel_matrices(), kernel_few() and kernel_pairs(). */
+ * One of few samples is that for each of them: as lanes they would leave most of a vector empty. Samples with matrices of their own are
+ * multiplied lane by lane: a tile has some places of either. Start at kernel_matrices(), kernel_few(), kernel_pairs() and kernel_own(). */
 #include "compiler/kernel/internal.h"
 
 enum { MOST_PANEL = 8 << 20, TILE = 6, PLACES = 8 };        /* bytes; rows of a tile, about, whatever the target; of a window that one panel serves */
@@ -280,6 +281,45 @@ bool kernel_pairs(KPlan *p, KKernel *k)
     KMatrices m = loops_of_pairs(p, n, side, v, k->stores.v[0].mem, k->lane_axis);
     if (!turns_of(&m.chain) || !turns_of(&m.rows) || !m.row.extent) return false;
     k->kind = K_PAIRS;
+    k->matrices = arena_copy(p->arena, &m, sizeof m);
+    return true;
+}
+
+/* ---- samples with their own ------------------------------------------------------------------------------------- */
+
+/* Its other axes are loops around the tiles, and so are all free dims but the last of either side. */
+static KMatrices loops_of_own(const KPlan *p, const IrNode *n, const KView *v, const KMem *out, int lane_axis)
+{
+    const IrType *t = &n->result[0].type;
+    KMatrices m = loops_of(n, 0, v, out);
+    KLoops around = m.outer;
+    for (int i = 0; i < m.rows.n; i++) around.v[around.n++] = m.rows.v[i];
+    for (int i = 0; i < t->axes.n; i++) {
+        int a = t->axes.id[i];
+        if (a == lane_axis) continue;
+        KLoop l = {ir_extent(p->m, a), axis_stride(&n->arg[0]->type, &v[0], a), axis_stride(&n->arg[1]->type, &v[1], a), out->axis[i]};
+        around.v[around.n++] = l;
+    }
+    m.columns = m.lanes;
+    m.outer = (KLoops){0};
+    m.rows = around;
+    m.lanes = (KLoop){K_LANES, 1, 1, 1};
+    m.how = K_AS_IT_LIES;
+    m.group = m.lane_units = m.row_units = 1;
+    return m;
+}
+
+bool kernel_own(KPlan *p, KKernel *k)
+{
+    enum { LEAST = 4 };                                     /* places of a tile: of fewer, other samples stand beside one another (K_CONTRACT) */
+    if (k->kind != K_CONTRACT || k->lane_axis < 0 || !is_plain(k) || k->nodes.v[0]->op != IR_dot || k->stores.v[0].mem->tile != k->lane_axis) return false;
+    const IrNode *n = k->nodes.v[0];
+    KView v[2];
+    for (int i = 0; i < 2; i++)
+        if (!kernel_view_across(p, n->arg[i], &v[i]) || v[i].tile != k->lane_axis) return false;
+    KMatrices m = loops_of_own(p, n, v, k->stores.v[0].mem, k->lane_axis);
+    if (!turns_of(&m.chain) || !turns_of(&m.rows) || m.row.extent * m.columns.extent < LEAST) return false;
+    k->kind = K_OWN;
     k->matrices = arena_copy(p->arena, &m, sizeof m);
     return true;
 }

@@ -298,6 +298,81 @@ void place_tile_row(Planner *b, IrNode *n)
     place_combine(b, n, a, level);
 }
 
+/* ---- few samples ------------------------------------------------------------------------------------------------ */
+
+/* Of so few samples that they are one block of the chain, beside other axes that are reduced, too (of rows of attention, say), which have the lanes. */
+bool place_has_few(const Planner *b, const IrNode *n)
+{
+    const IrAxes *over = n->attr->pair_over;
+    if (n->op != IR_dot || n->n_args != 2 || !over || over->n < 2 || ir_dot_form(n) != IR_FORM_CHAIN || !plan_takes(b->p, PLAN_dims)) return false;
+    int64_t few = ir_extent(b->m, over->id[0]);
+    for (int i = 0; i < 2; i++) {
+        const IrType *t = &n->arg[i]->type;
+        if (!ir_axes_equal(t->axes, *over) || t->rank + over->n > IR_MAX_RANK) return false;
+    }
+    return few > 0 && few <= K_LANES;
+}
+
+static IrVal *shaped(Planner *b, IrOp op, IrVal *v, const IrType *t, const IrAttrs *at)
+{
+    IrVal *to = place_new_node(b, op, &v, 1, t);
+    to->def->attr = arena_copy(b->p->arena, at, sizeof *at);
+    return to;
+}
+
+/* All axes become dims, the last one first, so they end up in order in front. */
+static IrVal *axes_as_dims(Planner *b, IrVal *v)
+{
+    for (int i = v->type.axes.n - 1; i >= 0; i--) {
+        IrType  t = v->type;
+        IrAttrs at = ir_attrs();
+        at.axis = t.axes.id[i];
+        t.axes.n = (uint8_t)i;
+        t.rank = v->type.rank + 1;
+        t.dim[0] = ir_extent(b->m, at.axis);
+        for (int d = 0; d < v->type.rank; d++) t.dim[d + 1] = v->type.dim[d];
+        v = shaped(b, IR_as_feature, v, &t, &at);
+    }
+    return v;
+}
+
+/* A copy of a side without samples, in the order of the chain: batch, the axes behind the first, contract dims, the first axis, free dims. */
+static IrVal *as_dims(Planner *b, const IrNode *n, int side)
+{
+    const IrPairs *batch = &n->attr->batch, *contract = &n->attr->contract;
+    int     axes = n->arg[side]->type.axes.n;
+    bool    taken[IR_MAX_RANK];
+    IrVal  *v = axes_as_dims(b, n->arg[side]);
+    IrType  t = v->type;
+    IrAttrs at = ir_attrs();
+    ir_taken_dims(n->attr, side, taken);
+    for (int i = 0; i < batch->n; i++) at.dims.v[at.dims.n++] = axes + (side ? batch->b[i] : batch->a[i]);
+    for (int i = 1; i < axes; i++) at.dims.v[at.dims.n++] = i;
+    for (int i = 0; i < contract->n; i++) at.dims.v[at.dims.n++] = axes + (side ? contract->b[i] : contract->a[i]);
+    at.dims.v[at.dims.n++] = 0;
+    for (int i = 0; i < n->arg[side]->type.rank; i++)
+        if (!taken[i]) at.dims.v[at.dims.n++] = axes + i;
+    for (int i = 0; i < t.rank; i++) t.dim[i] = v->type.dim[at.dims.v[i]];
+    return place_copy(b, shaped(b, IR_transpose, v, &t, &at));
+}
+
+/* A chain over one block of samples is that over dims: a product of matrices (matrices.c). */
+void place_few(Planner *b, IrNode *n)
+{
+    IrNode  *own = arena_copy(b->p->arena, n, sizeof *n);
+    IrAttrs *at = arena_new_of(b->p->arena, IrAttrs);
+    plan_did(b->p, PLAN_dims, true);
+    *at = ir_attrs();
+    at->form = n->attr->form;
+    for (int i = 0; i < n->attr->batch.n; i++, at->batch.n++) at->batch.a[i] = at->batch.b[i] = (uint8_t)i;
+    for (int i = 0; i < n->attr->contract.n + n->arg[0]->type.axes.n; i++, at->contract.n++)
+        at->contract.a[i] = at->contract.b[i] = (uint8_t)(at->batch.n + i);
+    own->attr = at;
+    own->arg = arena_array(b->p->arena, IrVal *, 2);
+    for (int i = 0; i < 2; i++) own->arg[i] = as_dims(b, n, i);
+    place_alone(b, own, K_CONTRACT);
+}
+
 /* ---- row-major copies, and BLAS --------------------------------------------------------------------------------- */
 
 /* A copy of v, row-major over axes and dims; *level is raised past the step that makes it. */

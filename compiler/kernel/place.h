@@ -57,6 +57,8 @@ bool     place_by_tiles(Planner *b, const IrNode *n);
 bool     place_outer_fits(const IrNode *n);
 void     place_sum_over(Planner *b, IrNode *n);
 void     place_tile_row(Planner *b, IrNode *n);
+bool     place_has_few(const Planner *b, const IrNode *n);
+void     place_few(Planner *b, IrNode *n);                  /* which has: a product over samples, by copies that have dims for them */
 void     place_blas(Planner *b, IrNode *n);
 KMem    *place_row_major(Planner *b, IrVal *v, int *level); /* a copy; *level is raised past the step that makes it */
 

@@ -76,6 +76,7 @@ static void place_contraction(Planner *b, IrNode *n)
     bool lanes = n->op == IR_dot && ir_dot_form(n) == IR_FORM_LANES;
     if (place_first_axis(n, 0) >= 0 && place_by_tiles(b, n) && (lanes || place_outer_fits(n)))
         place_tile_row(b, n);
+    else if (place_has_few(b, n)) place_few(b, n);
     else place_alone(b, with_near_operands(b, n), K_CONTRACT);
 }
 

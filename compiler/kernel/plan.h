@@ -66,6 +66,7 @@ typedef enum {
     K_MATRICES,                                             /* matrices without axes: register tile, lanes along a free dim of one */
     K_FEW,                                                  /* few tiled images times a kernel: as if there were none, each by itself */
     K_PAIRS,                                                /* tiled value times one tiled along another axis: register tile, its samples are rows */
+    K_OWN,                                                  /* two values of the same samples: register tile, places of one by places of the other, lane by lane */
     K_CONTRACT,                                             /* any other dot or conv, element by element */
     K_REDUCE,                                               /* sum, norm, reduce_max, argmax along dims or axes other than the lane's */
     K_CUMSUM,
@@ -114,6 +115,7 @@ typedef struct KMatrices {
     int64_t at[2];                                          /* where the operands begin, in elements of their memory: lanes, rows */
     KMem   *from[2];
     KLoop   samples;                                        /* FEW: one by one, all of the product for each */
+    KLoop   columns;                                        /* OWN: beside `row`, of the other operand */
     KLoops  outer, rows, chain;                             /* batch and other free dims of the lanes; of the rows; windows of a conv, then contract dims */
     int     n_windows;                                      /* at the head of the chain, as the lanes' side has them */
     KLoop   window[4];                                      /* of the result: extent, stride in out */
@@ -278,6 +280,7 @@ typedef struct KView {
     int64_t offset, axis[IR_MAX_AXES], dim[IR_MAX_RANK];
 } KView;
 bool    kernel_view(const KPlan *p, const IrVal *v, KView *out);
+bool    kernel_view_across(const KPlan *p, const IrVal *v, KView *out);        /* also where axes have become dims, or dims axes: out->tile may be none of the value's */
 bool    kernel_is_plain(const KPlan *p, const IrVal *v);    /* Will it be one, wherever it gets memory? */
 KSpace  kernel_space(const IrModule *m, const IrType *t, int lane_axis);
 

@@ -11,6 +11,7 @@ static const char *const kind_name[] = {
     [K_MATRICES] = "matrices",
     [K_FEW] = "few",
     [K_PAIRS] = "pairs",
+    [K_OWN] = "own",
     [K_CONTRACT] = "contract",
     [K_REDUCE] = "reduce",
     [K_CUMSUM] = "cumsum",

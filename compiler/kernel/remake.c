@@ -98,12 +98,19 @@ static int streamed_rows(const KPlan *p, const IrNode *n)
     return rows <= K_MOST_REMADE && panel >= FIRST_CACHE / 2 && from * LESS <= elements(p, t) ? rows : 0;
 }
 
-/* Sums and products of what one sample has, element by element: no register tile reads them as strides over memory. */
+/* Sums and products of what one sample has, element by element. */
 static bool reduces(const KPlan *p, const IrNode *n)
 {
     if (n->op == IR_sum || n->op == IR_norm || n->op == IR_reduce_max || n->op == IR_argmax) return true;
     if (n->op != IR_dot || n->n_args != 2 || n->attr->form == IR_FORM_BLAS || place_first_axis(n, 0) >= 0) return false;
     return kernel_tile_axis(p->m, n->arg[0]->type.axes) == kernel_tile_axis(p->m, n->arg[1]->type.axes);
+}
+
+/* Is each number of operand i of a product met so often that it is to be made once, for a tile to read? */
+static bool is_met_often(const KPlan *p, const IrNode *n, int i)
+{
+    enum { OFTEN = 8 };
+    return n->op == IR_dot && kernel_flops(p->m, n) >= 2.0 * OFTEN * (double)elements(p, &n->arg[i]->type);
 }
 
 static bool is_few(const KPlan *p, const IrNode *n)
@@ -225,7 +232,7 @@ static void read_by(KPlan *p, const IrNode *n)
 {
     if (kernel_inline(n) || kernel_member(n) || is_few(p, n)) return;
     for (int i = 0; i < n->n_args; i++) {
-        if (n->arg[i]->type.axes.n && reduces(p, n)) is_reduced(p, n->arg[i]);
+        if (n->arg[i]->type.axes.n && reduces(p, n) && !is_met_often(p, n, i)) is_reduced(p, n->arg[i]);
         else keep(p, n->arg[i]);
     }
 }

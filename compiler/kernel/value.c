@@ -350,6 +350,25 @@ static bool view_step(const KPlan *p, const IrNode *n, const IrNode *before, KVi
     }
 }
 
+/* An axis becomes a dim, or a dim an axis: their strides stay what they are. */
+static bool view_cross(const IrNode *n, KView *w)
+{
+    const IrType *from = &n->arg[0]->type, *to = &n->result[0].type;
+    KView old = *w;
+    int   axis = n->attr->axis;
+    if (w->tile == axis) return false;                      /* it lies in panels */
+    for (int i = 0; i < to->axes.n; i++) w->axis[i] = old.dim[0];
+    for (int i = 0; i < to->axes.n; i++)
+        for (int j = 0; j < from->axes.n; j++)
+            if (from->axes.id[j] == to->axes.id[i]) w->axis[i] = old.axis[j];
+    bool sample = n->op == IR_as_sample;
+    for (int i = 0; i < from->axes.n && !sample; i++)
+        if (from->axes.id[i] == axis) w->dim[0] = old.axis[i];
+    for (int i = 0; i < to->rank; i++)
+        if (sample || i) w->dim[i] = old.dim[sample ? i + 1 : i - 1];
+    return true;
+}
+
 static KMem *slot_read(KPlan *p, const IrVal *v)
 {
     KMem **m = &p->slot[v->def->attr->slot];
@@ -359,8 +378,8 @@ static KMem *slot_read(KPlan *p, const IrVal *v)
     return *m;
 }
 
-/* mem: where the value is taken to lie that all the inline rows are on; NULL: where it does. */
-static bool view_on(const KPlan *p, const IrVal *v, KMem *mem, KView *out)
+/* mem: where the value is taken to lie that all the inline rows are on; NULL: where it does. cross: through axes that become dims, and dims that become axes. */
+static bool view_on(const KPlan *p, const IrVal *v, KMem *mem, bool cross, KView *out)
 {
     const IrNode *chain[64];
     int n = 0;
@@ -381,17 +400,19 @@ static bool view_on(const KPlan *p, const IrVal *v, KMem *mem, KView *out)
     for (int i = n - 1; i >= 0; i--) {
         bool renames = i > 0 && chain[i]->op == IR_as_feature && chain[i - 1]->op == IR_as_sample;
         i -= renames;
-        if (!renames && chain[i]->op == IR_as_sample) return false;
-        if (!view_step(p, chain[i], renames ? chain[i + 1] : NULL, out)) return false;
+        if (!renames && (chain[i]->op == IR_as_sample || chain[i]->op == IR_as_feature)) {
+            if (!cross || !view_cross(chain[i], out)) return false;
+        } else if (!view_step(p, chain[i], renames ? chain[i + 1] : NULL, out)) return false;
     }
     return true;
 }
 
-bool kernel_view(const KPlan *p, const IrVal *v, KView *out) { return view_on(p, v, NULL, out); }
+bool kernel_view(const KPlan *p, const IrVal *v, KView *out) { return view_on(p, v, NULL, false, out); }
+bool kernel_view_across(const KPlan *p, const IrVal *v, KView *out) { return view_on(p, v, NULL, true, out); }
 
 bool kernel_is_plain(const KPlan *p, const IrVal *v)
 {
     KMem any;
     KView w;
-    return view_on(p, v, &any, &w);
+    return view_on(p, v, &any, false, &w);
 }

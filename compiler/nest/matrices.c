@@ -2,7 +2,7 @@
  *
  * In:  what compiler/kernel/matrices.c chose.   Out: a nest over units, a unit some blocks of lanes by some rows.
  * A block of 16 that would pass the end begins earlier instead, and so do the rows of a tile: what two of them have in common is
- * made twice, with the same bits, and by the same thread. So there is one tile, without a remainder. Start at nest_matrices(), nest_few() and nest_pairs(). */
+ * made twice, with the same bits, and by the same thread. So there is one tile, without a remainder. Start at nest_matrices(), nest_few(), nest_pairs() and nest_own(). */
 #include "compiler/nest/nest.h"
 
 typedef struct At { LoopIndex lane, row, out; } At;         /* in the operands and the result */
@@ -12,7 +12,7 @@ typedef struct Code {
     IrElem  elem;
     int     x, w, out, panel;                               /* buffers: lanes, rows, result, panels */
     int     width, rows, flight;                            /* of a tile: 16 lanes or a number; rows; how many of those beside one another */
-    bool    has_panel;
+    bool    has_panel, own;                                 /* own: both operands have the lanes */
     unsigned align;                                         /* of what is read as it lies, and of the result */
     int64_t held;                                           /* k of a panel */
     const IrNode *conv;                                     /* or NULL */
@@ -100,9 +100,10 @@ static LoopReg *step(Nest *n, const Code *c, const Dims *d, LoopIndex row, LoopI
 {
     unsigned cell = (unsigned)ir_elem_bytes(c->elem);
     bool lies = !c->has_panel;
-    LoopIndex x = plus(n, plus(n, lane, nest_lanes(n)), loop_times(d->block, lies ? c->width * c->m->lanes.lane : K_LANES * c->held));
+    LoopIndex x = plus(n, plus(n, lane, nest_lanes(n)), loop_times(d->block, c->own ? c->m->columns.lane : lies ? c->width * c->m->lanes.lane : K_LANES * c->held));
     LoopIndex w = plus(n, row, loop_times(d->row, c->m->row.row));
-    LoopReg *rows = loop_load(&n->b, c->w, &w, cell);
+    if (c->own) w = plus(n, w, nest_lanes(n));
+    LoopReg *rows = loop_load(&n->b, c->w, &w, c->own ? c->align : cell);
     return loop_fma(&n->b, rows, loop_load(&n->b, lies ? c->x : c->panel, &x, lies ? c->align : 4 * cell), acc);
 }
 
@@ -158,8 +159,8 @@ static void tile(Nest *n, const Code *c, At at)
     LoopReg *acc = loop_over(&n->b, nest_zero(n, c->elem), 1u << rows->n | 1u << blocks->n);
     if (c->has_panel && !m->whole) acc = chunks(n, c, &d, at, acc);
     else acc = chain(n, c, &d, 0, at.row, c->has_panel ? loop_at(0) : at.lane, acc);
-    LoopIndex lane = plus(n, nest_lanes(n), loop_times(d.block, c->width));
-    LoopIndex to = plus(n, plus(n, at.out, loop_times(lane, m->lanes.out)), loop_times(d.row, m->row.out));
+    LoopIndex lane = plus(n, loop_times(nest_lanes(n), m->lanes.out), loop_times(d.block, c->own ? m->columns.out : c->width * m->lanes.out));
+    LoopIndex to = plus(n, plus(n, at.out, lane), loop_times(d.row, m->row.out));
     loop_store(&n->b, c->out, &to, acc, c->align);
     loop_close(&n->b, blocks);
     loop_close(&n->b, rows);
@@ -365,4 +366,40 @@ void nest_pairs(Nest *n)
         choose_tile(n, &c);
         all_rows(n, &c, 0, at, (Span){loop_at(0), loop_at(K_LANES)});
     }
+}
+
+/* ---- samples with their own: some places of either operand ------------------------------------------------------- */
+
+/* As near to a square as there is room, as each number is loaded once for all of the other side's. */
+static void choose_own(const Nest *n, Code *c)
+{
+    int64_t room = c->elem == IR_F64 && n->rows > 1 ? n->rows / 2 : n->rows, rows = c->m->row.extent, columns = c->m->columns.extent, side = 1;
+    while ((side + 1) * (side + 1) <= room) side++;
+    int64_t beside = columns < side ? columns : side, most = room / beside, tiles = (rows + most - 1) / most;
+    c->rows = (int)((rows + tiles - 1) / tiles);
+    most = room / c->rows;
+    tiles = (columns + most - 1) / most;
+    c->flight = (int)((columns + tiles - 1) / tiles);
+}
+
+void nest_own(Nest *n)
+{
+    const KMatrices *m = n->k->matrices;
+    Code c = {.m = m, .elem = n->k->nodes.v[0]->result[0].type.elem, .own = true, .width = K_LANES};
+    LoopIndex from;
+    At at;
+    c.align = K_LANES * (unsigned)ir_elem_bytes(c.elem);
+    choose_own(n, &c);
+    nest_at_panel(n);
+    c.x = nest_panel(n, m->from[0], &from);
+    at.lane = plus(n, from, loop_at(m->at[0]));
+    c.w = nest_panel(n, m->from[1], &from);
+    at.row = plus(n, from, loop_at(m->at[1]));
+    c.out = nest_panel(n, n->k->stores.v[0].mem, &at.out);
+    bool earlier = m->columns.extent % c.flight;
+    LoopIns *l = nest_turns(n, !earlier, loop_at(0), loop_at(m->columns.extent), c.flight, true);
+    LoopIndex first = nest_counter(l);
+    if (earlier) first = before(n, first, loop_at(m->columns.extent), c.flight);
+    all_rows(n, &c, 0, moved(n, at, &m->columns, first), (Span){loop_at(0), loop_at(m->row.extent)});
+    nest_end(n, l);
 }

@@ -12,6 +12,7 @@ void nest_kernel(Nest *n, KKernel *k)
         [K_MATRICES] = {"matrices", nest_matrices},
         [K_FEW] = {"few", nest_few},
         [K_PAIRS] = {"pairs", nest_pairs},
+        [K_OWN] = {"own", nest_own},
         [K_CONTRACT] = {"contract", nest_contract},
         [K_REDUCE] = {"reduce", nest_reduce},
         [K_CUMSUM] = {"cumsum", nest_cumsum},

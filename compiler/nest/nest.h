@@ -126,6 +126,7 @@ void nest_pack(Nest *n);
 void nest_matrices(Nest *n);
 void nest_few(Nest *n);
 void nest_pairs(Nest *n);
+void nest_own(Nest *n);
 void nest_contract(Nest *n);
 void nest_reduce(Nest *n);
 void nest_cumsum(Nest *n);

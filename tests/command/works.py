@@ -361,6 +361,41 @@ def test_bench_takes_each_kernels_time():
         assert gan("bench", program(d), "--backend", "interp").status == 2
 
 
+LOOPS = """import optim
+let xs = Normal(0, 1)^[8]
+net F(x: real[8]) -> real[8] {
+  param w: real[8, 8] ~ Normal(0, 0.3)
+  LOOP
+}
+loss a = E[x ~ xs] sum(F(x)^2)
+alternate 3 steps, batch 48 { update F minimize a with sgd(1e-3) }
+"""
+
+
+def test_bench_counts_the_turns_of_loops():
+    def products(loop, *flags):
+        with folder() as d:
+            path = os.path.join(d, "loops.gan")
+            with open(path, "w") as f:
+                f.write(LOOPS.replace("LOOP", loop))
+            out = gan("bench", path, *flags).out
+        table = next(t for t in out.split("\n\n") if t.startswith("update_F"))
+        return {m[3]: (float(m[1]), float(m[2])) for m in re.finditer(r"% +(\S+) +(\S+) +.* ((?:dot|inner) .*)", table)}
+
+    # a turn: 48 samples of 8 numbers by a matrix [8, 8], forward and by the sample, and over samples for its gradient
+    once = 2 * 48 * 8 * 8 * 1e-6
+    rolled = products("fold(x, 9, fn(h, i) tanh(h @ w))")
+    assert len(rolled) == 4 and all(9 * once <= f <= 9 * 1.6 * once for f, _ in rolled.values()), rolled
+    # without `turns` all samples make a turn before the next; the least time is of a run, and its rate that of what it did
+    assert {k: f for k, (f, _) in products("fold(x, 9, fn(h, i) tanh(h @ w))", "--plan", "no-turns").items()} == {k: f for k, (f, _) in rolled.items()}
+    ended = products("fold((h: x, n: 0), 9, fn(s, i) (h: tanh(s.h @ w), n: s.n + 1), until: fn(s) s.n >= 4).h")
+    assert any(4 * once <= f <= 4 * 1.6 * once for f, _ in ended.values()) and all(f <= 9 * 1.6 * once for f, _ in ended.values()), ended
+    # each tile of samples by itself
+    own = products("fold((h: x, n: 0), 9, fn(s, i) (h: tanh(s.h @ w), n: s.n + 1), until: fn(s) s.h[0] > -2 and s.n >= 4).h")
+    assert any(4 * once <= f <= 4 * 1.6 * once for f, _ in own.values()), own
+    assert products("tanh(x @ w)") and all(once <= f <= 1.6 * once for f, _ in products("tanh(x @ w)").values())
+
+
 def test_cheap_values_are_made_again():
     with folder() as d:
         text = gan("explain", program(d), "--stage", "kernels").out

@@ -503,6 +503,81 @@ static void random_pairs(Case *c, uint64_t seed)
     for (int i = 0; i < 4; i++) random_pair(c, &b, &state, axis, i);
 }
 
+/* A product of samples with matrices of their own, of any layout; now and then a dim of both becomes an axis, or an axis a dim of both. */
+static void random_own(Case *c, IrBuilder *b, uint64_t *state, const int *axis, int number)
+{
+    IrElem  t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    Operand x = {0}, y = {0}, *both[] = {&x, &y};
+    int64_t k = PICK(state, 0, 1, 2, 5, 16, 33), n = PICK(state, 1, 2, 3);
+    int     batch = PICK(state, 0, 0, 0, 1) != 0, how = (int)PICK(state, 0, 0, 1, 2);
+    IrAxes  axes = how == 2 ? ir_axes_add(ir_one_axis(axis[0]), axis[1]) : ir_one_axis(axis[0]);
+    IrVal  *v[2];
+    for (int i = 0; i < 2; i++) {
+        put_dim(both[i], state, k, both[i]->contract);
+        for (int j = (int)PICK(state, 0, 1, 1, 1, 2); j > 0; j--) put_dim(both[i], state, PICK(state, 1, 2, 3, 4, 5, 7, 12, 17), &both[i]->free[j - 1]);
+        if (batch) put_dim(both[i], state, n, both[i]->batch);
+        IrInts dims = both[i]->dims;
+        if (how == 1) {                                     /* a first dim is to be an axis */
+            for (int d = dims.n++; d > 0; d--) dims.v[d] = dims.v[d - 1];
+            dims.v[0] = ir_extent(c->m, axis[1]);
+        }
+        v[i] = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "s%d", 2 * number + i)), ir_type(t, axes, dims));
+        if (PICK(state, 0, 1)) v[i] = PICK(state, 0, 1) ? ir_tanh(b, v[i]) : ir_add(b, v[i], ir_const(b, t, 1));
+        if (how == 1) v[i] = ir_as_sample(b, v[i], axis[1]);
+        if (how == 2) v[i] = ir_as_feature(b, v[i], axis[1]);
+    }
+    int     first = how == 2, meet = how == 2 && PICK(state, 0, 1), moved = meet || batch;      /* the axis is met, or a free dim of both */
+    int     bx[] = {meet ? 0 : x.batch[0] + first}, by[] = {meet ? 0 : y.batch[0] + first}, kx[] = {x.contract[0] + first}, ky[] = {y.contract[0] + first};
+    IrPairs with = moved ? ir_pairs(1, bx, by) : ir_no_pairs();
+    if (ir_dims_size(&v[0]->type) * ir_dims_size(&v[1]->type) > 300000) return;
+    ir_report(c->m, c->f, arena_printf(c->arena, "y%d", number), ir_dot(b, v[0], v[1], with, ir_pairs(1, kx, ky), ir_no_axes()));
+}
+
+static void random_owns(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    int      axis[2] = {0};
+    c->m = ir_module(c->arena, IR_F32);
+    axis[0] = ir_axis(c->m, "p", PICK(&state, 0, 1, 5, 15, 16, 17, 33, 70));
+    axis[1] = ir_axis(c->m, "q", PICK(&state, 1, 2, 3, 7));
+    c->f = ir_fn(c->m, "own", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    for (int i = 0; i < 3; i++) random_own(c, &b, &state, axis, i);
+}
+
+/* A product over all samples of two or three axes, the first of few samples now and then: with dims of any layout, and draws or what a row made of them. */
+static void random_product_over(Case *c, IrBuilder *b, uint64_t *state, IrAxes axes, int number)
+{
+    IrElem  t = PICK(state, 0, 0, 0, 1) ? IR_F64 : IR_F32;
+    Operand x = {0}, y = {0}, *both[] = {&x, &y};
+    int     batch = PICK(state, 0, 0, 0, 1) != 0, contract = (int)PICK(state, 0, 0, 1);
+    IrVal  *v[2];
+    int64_t k = PICK(state, 1, 2, 5), n = PICK(state, 1, 3);
+    for (int i = 0; i < 2; i++) {
+        put_dim(both[i], state, PICK(state, 15, 16, 17, 33, 40), &both[i]->free[0]);
+        if (PICK(state, 0, 0, 1)) put_dim(both[i], state, PICK(state, 1, 2), &both[i]->free[1]);
+        if (contract) put_dim(both[i], state, k, both[i]->contract);
+        if (batch) put_dim(both[i], state, n, both[i]->batch);
+        v[i] = ir_normal(b, ir_stream(c->m, arena_printf(c->arena, "s%d", 2 * number + i)), ir_type(t, axes, both[i]->dims));
+        if (PICK(state, 0, 1)) v[i] = ir_tanh(b, v[i]);
+    }
+    IrPairs with = ir_pairs(batch, (int[]){x.batch[0]}, (int[]){y.batch[0]}), over = ir_pairs(contract, (int[]){x.contract[0]}, (int[]){y.contract[0]});
+    ir_report(c->m, c->f, arena_printf(c->arena, "y%d", number), ir_dot(b, v[0], v[1], with, over, axes));
+}
+
+static void random_products_over(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    IrAxes   axes = ir_no_axes();
+    c->m = ir_module(c->arena, IR_F32);
+    axes = ir_axes_add(axes, ir_axis(c->m, "few", PICK(&state, 0, 1, 1, 2, 5, 15, 16, 17, 40)));
+    axes = ir_axes_add(axes, ir_axis(c->m, "row", PICK(&state, 1, 3, 16, 17, 32, 33)));
+    if (PICK(&state, 0, 0, 1)) axes = ir_axes_add(axes, ir_axis(c->m, "other", PICK(&state, 1, 2, 17)));
+    c->f = ir_fn(c->m, "over", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    for (int i = 0; i < 3; i++) random_product_over(c, &b, &state, axes, i);
+}
+
 /* Rows over all pairs of what two axes have, up to more than are made again at once, and who reads them: reductions along dims and along the
  * other axis, a product with itself or another, sums over samples, rows, and now and then one that wants them in memory. */
 static IrVal *pair_row(IrBuilder *b, uint64_t *state, IrVal *v, IrVal *x, IrVal *y)
@@ -825,6 +900,8 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 /* At the edges of tiles, of every layout, as tiles and one element at a time. */
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 5, every_decision); }
+Test(engines, random_owns) { compare_many(random_owns, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
+Test(engines, random_products_over) { compare_many(random_products_over, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_convs) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
 Test(engines, normalised) { compare_many(normalised, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
 Test(engines, convs_of_one) { compare_many(convs_of_one, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
