@@ -509,6 +509,13 @@ static IrVal *copy_like(Copy *c, const IrNode *n)
     return ir_like(&c->b, n, args)->result;
 }
 
+/* By the condition itself, not a copy of it: rounded otherwise, it would choose another arm here than what else asks for it. */
+static IrVal *copy_select(Copy *c, const IrNode *n)
+{
+    IrVal *yes = copy(c, n->arg[1]), *no = yes ? copy(c, n->arg[2]) : NULL;
+    return no ? ir_select(&c->b, n->arg[0], yes, no) : NULL;
+}
+
 static IrVal *copy_row(Copy *c, IrVal *v)
 {
     const IrNode *n = v->def;
@@ -518,7 +525,8 @@ static IrVal *copy_row(Copy *c, IrVal *v)
     if (x) return ir_log1p(&c->b, x);
     x = of_expm1(n) ? copy(c, of_expm1(n)) : NULL;
     if (x) return ir_expm1(&c->b, x);
-    bool through = how == READ_SELECT || how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min || n->op == IR_compare;
+    if (how == READ_SELECT) return copy_select(c, n);
+    bool through = how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min;
     x = through || tree_info(c->w, v)->functions || tree_info(c->w, v)->held ? NULL : copy_linear(c, v);
     return x || (!through && how != READ_ALGEBRA) ? x : copy_like(c, n);
 }
