@@ -57,6 +57,8 @@ UNSEEN_SCORES = {
     "entropy": ("-d*log(d)-(1-d)*log(1-d)", "d*(1-d)"), "guarded": ("-log(d+1e-6)", "-log(1-d+1e-6)"), "tsallis": ("-d^1.5", "-(1-d)^1.5"),
     "beta": ("-log(d)-(1-d)", "-log(1-d)-d"), "pseudo_spherical": ("1-d^2/(d^3+(1-d)^3)^(2/3)", "1-(1-d)^2/(d^3+(1-d)^3)^(2/3)"),
     "pseudo_spherical_low": ("1-d^0.5/(d^1.5+(1-d)^1.5)^(1/3)", "1-(1-d)^0.5/(d^1.5+(1-d)^1.5)^(1/3)"), "root_of_odds": ("((1-d)/d)^(1/3)", "(d/(1-d))^(1/3)"),
+    "pseudo_spherical_awkward": ("-d^0.3/(d^1.3+(1-d)^1.3)^(0.3/1.3)", "-(1-d)^0.3/(d^1.3+(1-d)^1.3)^(0.3/1.3)"),
+    "guarded_entropy": ("-d*log(d+1e-12)-(1-d)*log(1-d+1e-12)", "-(1-d)*log(1-d+1e-12)"),
 }
 # Of t itself.
 PLAIN = {
@@ -68,7 +70,7 @@ PLAIN = {
     "(1+exp(2*t))^(1/3)": "(1+exp(2*t))^(1/3)", "1/softplus(t)-3*exp(-2*t)": "1/softplus(t)-3*exp(-2*t)", "log(1+exp(t)+exp(2*t))/(1+t^2)": "log(1+exp(t)+exp(2*t))/(1+t^2)",
     "log(sigmoid(-t))^2*(1-sigmoid(t))*(1-sigmoid(t)^1.5/(sigmoid(t)^2.5+sigmoid(-t)^2.5)^0.6)": "log(sigmoid(-t))^2*(1-sigmoid(t))*(1-sigmoid(t)^1.5/(sigmoid(t)^2.5+sigmoid(-t)^2.5)^0.6)",
     "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))": "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))",
-    "asin(sqrt(sigmoid(t)))": "asin(sqrt(sigmoid(t)))",
+    "asin(sqrt(sigmoid(t)))": "asin(sqrt(sigmoid(t)))", "1-1/(1+softplus(t))": "1-1/(1+softplus(t))", "t/sqrt(1+t^2)": "t/sqrt(1+t^2)", "(1/softplus(t))/(1+t^2)": "(1/softplus(t))/(1+t^2)",
 }
 
 
