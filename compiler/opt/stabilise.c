@@ -360,14 +360,51 @@ static bool magnifies(Walk *w, IrVal *v)
     return sum && b && b->functions && !(is_product_of_closed(w, n->arg[0]) && is_product_of_closed(w, n->arg[1]));
 }
 
-/* Of trees that have two functions in them, and of activations nothing. */
+/* Is it one function of what has none, as it is repeated or converted? */
+static bool is_function_alone(Walk *w, IrVal *v)
+{
+    while (tree_reading(w, v) == READ_SAME) v = v->def->arg[0];
+    return tree_reading(w, v) == READ_FUNCTION && tree_info(w, v)->functions == 1;
+}
+
+/* One function in arithmetic of one number of a function: 1 - beta^step, an optimiser's, which counts from 1. */
+static bool is_of_counter(const Walk *w, const IrVal *v)
+{
+    return w->skip_derivatives && v->type.rank == 0 && v->type.axes.n == 0;
+}
+
+/* Of single functions and of activations nothing. */
 static IrVal *with_tails(Walk *w, IrVal *v, IrVal *made)
 {
-    if (tree_info(w, v)->functions < 2 || (!tree_is_head(w, v) && is_product_of_closed(w, v))) return made;
-    IrVal *r = tree_with_tails(w, v, made, !made && (tree_is_head(w, v) || tree_info(w, v)->holds || is_off(w, v)));
+    bool head = tree_is_head(w, v);
+    int functions = tree_info(w, v)->functions;
+    if (functions == 0 || is_function_alone(w, v) || (functions == 1 && is_of_counter(w, v))) return made;
+    if (!head && is_product_of_closed(w, v)) return made;
+    IrVal *r = tree_with_tails(w, v, made, !made && (head || tree_info(w, v)->holds || is_off(w, v)));
     if (!r || r == made) return made;
     IrBuilder b = tree_before(w, v);
     return of_type(&b, r, v);
+}
+
+/* Without a function: is something divided by what is not known? Terms of its slopes may cancel. */
+static bool divides(Walk *w, IrVal *v)
+{
+    const IrNode *n = v->def;
+    bool some = tree_reading(w, v) == READ_ALGEBRA && n->op == IR_div && tree_reading(w, n->arg[1]) > READ_NUMBER;
+    for (int k = 0; tree_reading(w, v) > READ_NUMBER && k < n->n_args && !some; k++) some = divides(w, n->arg[k]);
+    return some;
+}
+
+/* What is no form and no series: terms of its slopes may cancel, of a number per sample if it is no polynomial. */
+static IrVal *all_in_f64(Walk *w, IrVal *v)
+{
+    int functions = tree_info(w, v)->functions;
+    bool some = tree_is_head(w, v) ? functions || divides(w, v) : functions > 1 && is_off(w, v);
+    some = some && !is_function_alone(w, v);
+    IrVal *made = some ? tree_in_f64(w, v) : NULL;
+    if (!made) return NULL;
+    IrBuilder b = tree_before(w, v);
+    return of_type(&b, made, v);
 }
 
 /* By a form, or a rule. */
@@ -377,7 +414,8 @@ static IrVal *rewritten(Walk *w, IrVal *v)
     if (!r) r = through_form(w, v);
     r = with_tails(w, v, r);
     if (!r && magnifies(w, v)) tree_widen(w, v);
-    return r ? r : tree_small_rule(w, v);
+    if (!r) r = tree_small_rule(w, v);
+    return r ? r : all_in_f64(w, v);
 }
 
 static IrVal *find_best(Walk *w, IrVal *v)

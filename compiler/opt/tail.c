@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_POWERS = 64, MOST_J = 12, MOST_EXPONENT = 700 };
+enum { MOST_POWERS = 64, MOST_J = 12, MOST_EXPONENT = 700, ENOUGH = 12 };
 
 static const int64_t MOST_E = 1000LL * TAIL_UNIT;
 
-static const double lost = 0x1p-76; /* of a sum's size: what is smaller is 0 */
-static const double open_places = 0x1p-51; /* of a number that rows of f64 have made */
+static const double open_two = 0x1p-90; /* of a number that two doubles hold */
+static const double open_places = 0x1p-51; /* of one that rows of f64 have made */
 
 /* ---- sums ------------------------------------------------------------------------------------------------------- */
 
@@ -91,7 +91,7 @@ static void put_behind(Tail *t, TailTerm x, int *at)
 static Tail *settled(Tail *t)
 {
     for (int i = 0; i < t->n; i++) {
-        if (!(fabs(t->t[i].a.h) > lost * t->t[i].m + t->t[i].u)) {
+        if (!(fabs(t->t[i].a.h) > t->t[i].u)) {
             t->t[i].a = (Two){0, 0};
             t->t[i].u = 0;
         }
@@ -100,11 +100,11 @@ static Tail *settled(Tail *t)
     return t;
 }
 
-static TailTerm term(int64_t e, int j, Two a) { return (TailTerm){e, j, a, fabs(a.h), 0}; }
+static TailTerm term(int64_t e, int j, Two a) { return (TailTerm){e, j, a, fabs(a.h), open_two * fabs(a.h)}; }
 /* The same, known to that share of it. */
 static TailTerm within(TailTerm t, double share)
 {
-    t.u = fabs(t.a.h) * share;
+    t.u += fabs(t.a.h) * share;
     return t;
 }
 
@@ -221,6 +221,7 @@ static bool add_powers(const TailSpace *space, Tail *to, const Tail *x, Two c, T
         if (c.h == 0) return true;
         int64_t limit = to->n == space->terms ? to->t[to->n - 1].e + 1 : to->known;
         power = product(space, power, x, to->n == space->terms || !to->whole ? &limit : NULL);
+        if (!power && k >= ENOUGH) return know(to, (k + 1) * x->t[0].e), true; /* too large */
         if (power && !power->whole && to->n < space->terms) know(to, power->known);
     }
     return power != NULL;
@@ -353,7 +354,7 @@ Tail *tail_log(const TailSpace *space, const Tail *a)
     if (!first || first->j || first->a.h <= 0) return NULL;
     Tail *noise = empty(space), *rest = beside(space, a, first, noise), *t = tail_number(space, two_log(first->a));
     if (!rest || !t) return NULL;
-    for (int i = 0; i < t->n; i++) t->t[i].u = first->u / first->a.h;
+    for (int i = 0; i < t->n; i++) t->t[i].u = first->u / first->a.h + open_two * fmax(1, t->t[i].m);
     if (first->e) put(t, term(0, 1, two_div(two_whole(first->e), two_whole(TAIL_UNIT))));
     if (!add_powers(space, t, rest, (Two){1, 0}, next_of_log, (Two){0, 0})) return NULL;
     add_noise(t, noise, 1);

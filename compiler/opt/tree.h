@@ -83,6 +83,8 @@ IrVal *tree_share_rule(Walk *w, IrVal *v, bool adds);
 IrVal *tree_product_rule(Walk *w, IrVal *v);
 /* exp(t) * softplus(-t) of elements, all of a tree: the one may overflow where the other vanishes. NULL: nothing of that kind. */
 IrVal *tree_vanishing_product(Walk *w, IrVal *v);
+/* R2, of a root of squares alone: it has derivative 0 where these are 0. */
+IrVal *tree_root_rule(Walk *w, IrVal *v);
 /* The value under a root as a sum of squares, if it is one though it is not written so (tree_quadratic.c); else NULL. */
 IrVal *tree_as_squares(Walk *w, IrVal *v, const IrVal *root);
 /* R3 (tree_moments.c). */
@@ -153,6 +155,8 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
 /* What is used instead of v, that what v is made of now (NULL: as it is written) may lose digits where T is far from 0: in f64, and by power series there.
  * wide: in f64 in any case. made: nothing is lost, or nothing better is known. */
 IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made, bool wide);
+/* v of one direction in f64, all of it; what it is made of by series where it has such. NULL: something else is in it. */
+IrVal *tree_in_f64(Walk *w, IrVal *v);
 
 /* ---- a value apart from its block (tree_apart.c) ---------------------------------------------------------------- */
 

@@ -277,7 +277,7 @@ static bool is_root(const IrNode *n)
 
 /* sqrt(s), or s to a power that is not whole, has no derivative where s is 0: it is a cone there, or flat, and 0 is a
  * subgradient. Known rows say so, sqrt(sum(x*x)) being norm(x) and sqrt(x*x) abs(x); else the 0 is kept apart. */
-static IrVal *root_of_squares(Walk *w, IrVal *v)
+IrVal *tree_root_rule(Walk *w, IrVal *v)
 {
     IrNode *n = v->def;
     IrInts dims;
@@ -436,7 +436,7 @@ IrVal *tree_local_rule(Walk *w, IrVal *v)
     if (!r) r = square_of_root(w, v);
     if (!r) r = tree_product_rule(w, v);
     if (!r) r = tree_moments_rule(w, v);
-    return r || v->def->n_args == 0 || has_functions(w, v->def->arg[0]) ? r : root_of_squares(w, v);
+    return r || v->def->n_args == 0 || has_functions(w, v->def->arg[0]) ? r : tree_root_rule(w, v);
 }
 
 static bool is_one(const IrVal *v)
@@ -482,7 +482,7 @@ IrVal *tree_small_rule(Walk *w, IrVal *v)
     IrVal *r = softplus_of(w, v);
     if (!r) r = tree_log_rule(w, v, true);
     if (!r) r = tree_share_rule(w, v, true);
-    if (!r) r = root_of_squares(w, v);
+    if (!r) r = tree_root_rule(w, v);
     if (!r) r = log_of_one_plus(w, v);
     return r ? r : exp_less_one(w, v);
 }

@@ -11,6 +11,7 @@
 
 enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100, MOST_FACTORS = 32 };
 enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
+enum { LATE = -12 }; /* of a series that begins further out: its parts may have lost all before */
 enum { FAR_IN_F64 = 3 }; /* powers of exp(2 * 88) and more are beyond f64 */
 
 static const double BOTH_SIGNS = 1 + 1e-9, FURTHER = 1.0625;
@@ -63,15 +64,27 @@ static bool is_read_through(Walk *w, const IrVal *v)
     return op == IR_abs || op == IR_max || op == IR_min || tree_row(w, v) == READ_SELECT;
 }
 
-/* Products of sums of T, T times T times T: of what direction? */
+static bool is_power(Walk *w, Arena *arena, IrVal *v, Linear *l);
+
+/* A factor of such a product: a sum of T, also as |..| or the larger of it and a number. */
+static bool is_factor(Walk *w, Arena *arena, IrVal *v, Linear *l)
+{
+    Q factor;
+    double x;
+    if (is_power(w, arena, v, l)) return true;
+    if (!tree_linear(w, arena, v, l, &factor)) return false;
+    const IrNode *n = l->n == 1 && is_read_through(w, l->base[0]) ? l->base[0]->def : NULL;
+    if (!n || n->op == IR_select) return true;
+    return is_factor(w, arena, n->arg[n->n_args > 1 && is_number(w, n->arg[0], &x)], l);
+}
+
+/* Products and quotients of sums of T, T times T times T: of what direction? */
 static bool is_power(Walk *w, Arena *arena, IrVal *v, Linear *l)
 {
     Linear left, right;
-    Q factor;
     const IrNode *n = v->def;
-    if (!tree_info(w, v) || tree_info(w, v)->size > MOST_FACTORS || n->op != IR_mul) return false;
-    bool ok = is_power(w, arena, n->arg[0], &left) || tree_linear(w, arena, n->arg[0], &left, &factor);
-    ok = ok && (is_power(w, arena, n->arg[1], &right) || tree_linear(w, arena, n->arg[1], &right, &factor));
+    if (!tree_info(w, v) || tree_info(w, v)->size > MOST_FACTORS || (n->op != IR_mul && n->op != IR_div)) return false;
+    bool ok = is_factor(w, arena, n->arg[0], &left) && is_factor(w, arena, n->arg[1], &right);
     *l = left;
     return ok && left.n && right.n && tree_same_direction(w, &left, &right);
 }
@@ -509,6 +522,13 @@ static IrVal *copy_like(Copy *c, const IrNode *n)
     return ir_like(&c->b, n, args)->result;
 }
 
+/* By the condition itself, not a copy of it: rounded otherwise, it would choose another arm here than what else asks for it. */
+static IrVal *copy_select(Copy *c, const IrNode *n)
+{
+    IrVal *yes = copy(c, n->arg[1]), *no = yes ? copy(c, n->arg[2]) : NULL;
+    return no ? ir_select(&c->b, n->arg[0], yes, no) : NULL;
+}
+
 static IrVal *copy_row(Copy *c, IrVal *v)
 {
     const IrNode *n = v->def;
@@ -518,7 +538,8 @@ static IrVal *copy_row(Copy *c, IrVal *v)
     if (x) return ir_log1p(&c->b, x);
     x = of_expm1(n) ? copy(c, of_expm1(n)) : NULL;
     if (x) return ir_expm1(&c->b, x);
-    bool through = how == READ_SELECT || how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min || n->op == IR_compare;
+    if (how == READ_SELECT) return copy_select(c, n);
+    bool through = how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min;
     x = through || tree_info(c->w, v)->functions || tree_info(c->w, v)->held ? NULL : copy_linear(c, v);
     return x || (!through && how != READ_ALGEBRA) ? x : copy_like(c, n);
 }
@@ -566,7 +587,7 @@ static IrVal *copy(Copy *c, IrVal *v)
     NodeInfo *i = tree_info(c->w, v);
     if (!i) return copy_linear(c, v);
     if (i->copy_in == c->number) return i->copy;
-    IrVal *made = copy_parts(c, v, i);
+    IrVal *root = tree_root_rule(c->w, v), *made = root ? copy(c, root) : copy_parts(c, v, i);
     i->copy_in = c->number;
     return i->copy = made;
 }
@@ -608,6 +629,23 @@ static IrElem elem_of(const Walk *w, const IrVal *v, const IrVal *made)
 
 static const Linear *direction_of(const Tail *rows, const Tail *t) { return t ? t->direction : rows ? rows->direction : NULL; }
 
+/* The first sum without functions in it; not v itself. */
+static const Linear *first_direction(Walk *w, Arena *arena, IrVal *v)
+{
+    double x;
+    Linear l;
+    Q factor;
+    const NodeInfo *i = tree_info(w, v);
+    if (is_number(w, v, &x)) return NULL;
+    bool linear = (!i || (!i->functions && !i->held)) && is_linear(w, arena, v, &l, &factor);
+    bool itself = linear && i && l.n == 1 && l.base[0] == v && tree_row(w, v) == READ_ALGEBRA;
+    if (linear && l.n && !itself) return arena_copy(w->scratch, &l, sizeof l);
+    const Linear *found = NULL;
+    for (int k = 0; i && (!linear || itself) && k < v->def->n_args && !found; k++)
+        if (ir_is_real(v->def->arg[k]->type.elem)) found = first_direction(w, arena, v->def->arg[k]);
+    return found;
+}
+
 static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made, bool any)
 {
     IrVal *rows = made ? made : v;
@@ -624,11 +662,13 @@ static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made, bool an
         any |= loses(of_rows[i], elem_of(w, v, made));
         ends |= loses(of_rows[i], IR_F64);
     }
+    if (made && any && !c.direction) c.direction = first_direction(w, scratch, rows);
     if (!any || !c.direction) return made;
     Power *p[2] = {0};
     for (int i = 0; i < 2 && ends; i++) {
         p[i] = arena_new_of(scratch, Power);
         if (!find_power(read_side(w, scratch, i ? -1 : 1, t[i] ? v : rows), p[i])) p[i] = NULL;
+        c.open[i] |= p[i] && p[i]->below < LATE;
     }
     if (made && ends && !p[0] && !p[1]) return made;
     IrVal *r = write(&c, v, known ? rows : v, p);
@@ -639,6 +679,16 @@ IrVal *tree_with_tails(Walk *w, IrVal *v, IrVal *made, bool wide)
 {
     Arena *scratch = arena_new();
     IrVal *r = with_tails(w, scratch, v, made, wide);
+    arena_free(scratch);
+    return r;
+}
+
+IrVal *tree_in_f64(Walk *w, IrVal *v)
+{
+    Arena *scratch = arena_new();
+    Copy c = {.w = w, .arena = scratch, .open = {true, true}};
+    c.direction = first_direction(w, scratch, v);
+    IrVal *r = c.direction ? write(&c, v, v, (Power *[2]){0}) : NULL;
     arena_free(scratch);
     return r;
 }

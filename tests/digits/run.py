@@ -57,6 +57,8 @@ UNSEEN_SCORES = {
     "entropy": ("-d*log(d)-(1-d)*log(1-d)", "d*(1-d)"), "guarded": ("-log(d+1e-6)", "-log(1-d+1e-6)"), "tsallis": ("-d^1.5", "-(1-d)^1.5"),
     "beta": ("-log(d)-(1-d)", "-log(1-d)-d"), "pseudo_spherical": ("1-d^2/(d^3+(1-d)^3)^(2/3)", "1-(1-d)^2/(d^3+(1-d)^3)^(2/3)"),
     "pseudo_spherical_low": ("1-d^0.5/(d^1.5+(1-d)^1.5)^(1/3)", "1-(1-d)^0.5/(d^1.5+(1-d)^1.5)^(1/3)"), "root_of_odds": ("((1-d)/d)^(1/3)", "(d/(1-d))^(1/3)"),
+    "pseudo_spherical_awkward": ("-d^0.3/(d^1.3+(1-d)^1.3)^(0.3/1.3)", "-(1-d)^0.3/(d^1.3+(1-d)^1.3)^(0.3/1.3)"),
+    "guarded_entropy": ("-d*log(d+1e-12)-(1-d)*log(1-d+1e-12)", "-(1-d)*log(1-d+1e-12)"),
 }
 # Of t itself.
 PLAIN = {
@@ -68,6 +70,7 @@ PLAIN = {
     "(1+exp(2*t))^(1/3)": "(1+exp(2*t))^(1/3)", "1/softplus(t)-3*exp(-2*t)": "1/softplus(t)-3*exp(-2*t)", "log(1+exp(t)+exp(2*t))/(1+t^2)": "log(1+exp(t)+exp(2*t))/(1+t^2)",
     "log(sigmoid(-t))^2*(1-sigmoid(t))*(1-sigmoid(t)^1.5/(sigmoid(t)^2.5+sigmoid(-t)^2.5)^0.6)": "log(sigmoid(-t))^2*(1-sigmoid(t))*(1-sigmoid(t)^1.5/(sigmoid(t)^2.5+sigmoid(-t)^2.5)^0.6)",
     "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))": "(log(sigmoid(t+1))-log(sigmoid(t)))/(1+softplus(t))",
+    "asin(sqrt(sigmoid(t)))": "asin(sqrt(sigmoid(t)))", "1-1/(1+softplus(t))": "1-1/(1+softplus(t))", "t/sqrt(1+t^2)": "t/sqrt(1+t^2)", "(1/softplus(t))/(1+t^2)": "(1/softplus(t))/(1+t^2)",
 }
 
 
@@ -186,13 +189,35 @@ def tanh(a): return 1 - 2 / (1 + exp(2 * a))
 def softplus(a): return log(1 + exp(a))
 
 
+def arc_tangent(x):
+    if isinstance(x, Single):
+        return Single(math.atan(x.x))
+    halvings, k = 0, 1
+    while abs(x) > Decimal("0.01"):
+        x, halvings = x / (1 + (1 + x * x).sqrt()), halvings + 1
+    y = power = x
+    while abs(power) > abs(y) * Decimal(10) ** -getcontext().prec:
+        power, k = -power * x * x, k + 2
+        y += power / k
+    return y * 2**halvings
+
+
+def atan(a):
+    a = lift(a)
+    slope = a.slopes() / (1 + a * a)
+    return Series([arc_tangent(a.c[0])] + [slope.c[i] / (i + 1) for i in range(ORDERS - 1)])
+
+
+def asin(a): return atan(a / sqrt(1 - a * a))
+
+
 def logit(t): return Series([Series.kind(t), Series.kind(1)])
 
 
 def formula(text, t):
     """The text's series where the logit is t + x."""
     exact = re.sub(r"(?<![\w.])(\d+(\.\d+)?(e-?\d+)?)", r"N('\1')", text.replace("^", "**"))
-    names = {"t": logit(t), "u": exp(logit(t)), "d": sigmoid(logit(t)), "exp": exp, "log": log, "sqrt": sqrt, "sigmoid": sigmoid, "tanh": tanh, "softplus": softplus, "N": lift}
+    names = {"t": logit(t), "u": exp(logit(t)), "d": sigmoid(logit(t)), "exp": exp, "log": log, "sqrt": sqrt, "sigmoid": sigmoid, "tanh": tanh, "softplus": softplus, "atan": atan, "asin": asin, "N": lift}
     return eval(exact, names)                               # the texts are those above
 
 
