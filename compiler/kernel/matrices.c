@@ -160,6 +160,20 @@ static void take_matrices(KPlan *p, KKernel *k, KKind kind, const KMatrices *m)
     if (m->how == K_COPIED || m->how == K_TURNED) give_panel(p, k, k->nodes.v[0]->result[0].type.elem);
 }
 
+/* Operands that no near cache holds come from afar once for each tile, unless all tiles take a part of the chain before the next. */
+static void part_chain(KMatrices *m, IrElem t)
+{
+    enum { FAR = 1 << 20, PART = 1 << 17, UNITS = 2 };      /* bytes: of both operands; of a part of them; two threads have one each */
+    int64_t cell = (int64_t)ir_elem_bytes(t), each = (m->lanes.extent + m->row.extent) * cell, blocks = m->lanes.extent / K_LANES;
+    bool lies = m->lanes.lane == 1 && m->row.row == 1 && (m->how == K_AS_IT_LIES || m->how == K_COPIED), one = m->chain.n == 1 && !m->rows.n && !m->n_windows;
+    if (!lies || !one || m->lanes.extent % K_LANES || m->row.extent < K_LANES || m->chain.v[0].extent * each < FAR || each * K_CHUNK > PART) return;
+    m->how = K_AS_IT_LIES;
+    m->part = PART / each;
+    m->lane_units = blocks < UNITS ? blocks : UNITS;
+    m->group = (int)(blocks / m->lane_units);
+    m->row_units = 1;
+}
+
 bool kernel_matrices(KPlan *p, KKernel *k)
 {
     if (k->kind != K_CONTRACT || k->lane_axis >= 0 || !is_plain(k)) return false;
@@ -180,6 +194,7 @@ bool kernel_matrices(KPlan *p, KKernel *k)
         if (best.side < 0 || cost(&m) < cost(&best)) best = m;
     }
     if (best.side < 0) return false;
+    part_chain(&best, t);
     take_matrices(p, k, K_MATRICES, &best);
     return true;
 }

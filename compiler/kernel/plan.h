@@ -125,6 +125,7 @@ typedef struct KMatrices {
     enum { K_AS_IT_LIES, K_COPIED, K_TURNED, K_NUMBERS } how;       /* turned: lanes lie across memory, k along it */
     bool    whole;                                          /* a panel holds all of the chain: it serves several tiles. Else K_CHUNK of it */
     int     group;                                          /* blocks of 16 lanes that are one unit */
+    int64_t part;                                           /* all tiles of a unit take so much of the chain before the next, sums waiting in the result; 0: each takes all of it */
     int64_t lane_units, row_units;                          /* the cut for threads; times what `outer` has */
 } KMatrices;
 

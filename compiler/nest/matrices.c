@@ -16,6 +16,8 @@ typedef struct Code {
     unsigned align;                                         /* of what is read as it lies, and of the result */
     int64_t held;                                           /* k of a panel */
     const IrNode *conv;                                     /* or NULL */
+    LoopIndex from, to;                                     /* of the chain, where it goes part by part */
+    bool    goes_on;                                        /* its sums so far are in the result */
     NestTaps taps[4];                                       /* of each window, where the tile stands; of its first place */
 } Code;
 
@@ -132,6 +134,7 @@ static LoopReg *chain(Nest *n, const Code *c, const Dims *d, int depth, LoopInde
     if (!c->has_panel) by = k->v[depth].lane;
     if (depth < c->m->n_windows) return taps(n, c, d, depth, row, lane, by, acc);
     LoopIndex from = loop_at(0), to = depth == k->n - 1 ? loop_of(loop_word(&n->b, k->v[depth].extent)) : loop_at(k->v[depth].extent);
+    if (c->m->part) from = c->from, to = c->to;
     LoopIns *l = loop_for(&n->b, &from, &to, 1, true, &acc, 1);
     LoopIndex i = nest_counter(l), along = plus(n, row, loop_times(i, k->v[depth].row));
     return nest_end_fold(n, l, chain(n, c, d, depth + 1, along, plus(n, lane, loop_times(i, by)), &l->body->carry[0]));
@@ -156,11 +159,11 @@ static void tile(Nest *n, const Code *c, At at)
     const KMatrices *m = c->m;
     Dims d;
     LoopIns *rows = open(n, c->rows, &d.row), *blocks = open(n, c->flight, &d.block);
-    LoopReg *acc = loop_over(&n->b, nest_zero(n, c->elem), 1u << rows->n | 1u << blocks->n);
-    if (c->has_panel && !m->whole) acc = chunks(n, c, &d, at, acc);
-    else acc = chain(n, c, &d, 0, at.row, c->has_panel ? loop_at(0) : at.lane, acc);
     LoopIndex lane = plus(n, loop_times(nest_lanes(n), m->lanes.out), loop_times(d.block, c->own ? m->columns.out : c->width * m->lanes.out));
     LoopIndex to = plus(n, plus(n, at.out, lane), loop_times(d.row, m->row.out));
+    LoopReg *acc = c->goes_on ? loop_load(&n->b, c->out, &to, c->align) : loop_over(&n->b, nest_zero(n, c->elem), 1u << rows->n | 1u << blocks->n);
+    if (c->has_panel && !m->whole) acc = chunks(n, c, &d, at, acc);
+    else acc = chain(n, c, &d, 0, at.row, c->has_panel ? loop_at(0) : at.lane, acc);
     loop_store(&n->b, c->out, &to, acc, c->align);
     loop_close(&n->b, blocks);
     loop_close(&n->b, rows);
@@ -246,6 +249,24 @@ static void all_rows(Nest *n, const Code *c, int depth, At at, Span rows)
     nest_end(n, l);
 }
 
+/* All tiles of a unit take a part of the chain: the first begins with 0, the others go on with the result. */
+static void parts(Nest *n, const Code *c, At at, Span lanes, Span rows)
+{
+    const KMatrices *m = c->m;
+    int64_t all = m->chain.v[0].extent;
+    for (int first = 1; first >= 0; first--) {
+        Code own = *c;
+        LoopIns *p = first ? NULL : nest_turns(n, false, loop_at(m->part), loop_at(all), m->part, false);
+        own.goes_on = !first;
+        own.from = first ? loop_at(0) : nest_counter(p);
+        own.to = first ? loop_at(m->part) : least(n, plus(n, own.from, loop_at(m->part)), all);
+        LoopIns *l = nest_turns(n, true, lanes.from, lanes.to, c->width * c->flight, true);
+        all_rows(n, &own, 0, moved(n, at, &m->lanes, nest_counter(l)), rows);
+        nest_end(n, l);
+        if (p) nest_end(n, p);
+    }
+}
+
 static void unit(Nest *n, const Code *code, At at, LoopIndex which)
 {
     Code own = *code, *c = &own;
@@ -269,6 +290,7 @@ static void unit(Nest *n, const Code *code, At at, LoopIndex which)
         at = moved(n, at, &m->outer.v[i], i ? nest_rest(n, which, m->outer.v[i].extent) : which);
         if (i) which = nest_quot(n, which, m->outer.v[i].extent);
     }
+    if (m->part) { parts(n, c, at, lanes, rows); return; }
     int64_t each = c->width * c->flight;
     bool earlier = m->lanes.extent % each || K_LANES * m->group % each;
     LoopIns *l = nest_turns(n, !c->has_panel && !earlier, lanes.from, lanes.to, each, true);
@@ -292,8 +314,10 @@ static void choose_tile(const Nest *n, Code *c)
     int64_t tiles = (m->row.extent + most - 1) / most, beside = numbers ? NUMBERS : m->group;
     c->width = numbers ? 1 : K_LANES;
     c->rows = (int)(m->row_units > 1 ? most : (m->row.extent + tiles - 1) / tiles);
+    while (m->part && m->row.extent % c->rows) c->rows--;   /* sums that wait may not be made twice */
     while (beside > 1 && (beside * c->rows > room || beside * c->width > m->lanes.extent)) beside = numbers ? beside - 1 : beside / 2;
     c->flight = (int)beside;
+    while (m->part && m->group % c->flight) c->flight--;
     c->has_panel = m->how == K_COPIED || m->how == K_TURNED;
     c->held = m->whole ? 1 : K_CHUNK + K_LANES;
     for (int i = 0; i < m->chain.n && m->whole; i++) c->held *= m->chain.v[i].extent;

@@ -463,6 +463,21 @@ static IrVal *samples(Case *c, IrBuilder *b, uint64_t *state, IrElem t, int axis
     return PICK(state, 0, 1) ? ir_tanh(b, x) : x;
 }
 
+/* Products of matrices that are in no near cache: parts of a long chain by tiles of as many rows as divide what there is, and its last part, too. */
+static void long_chains(Case *c, uint64_t seed)
+{
+    uint64_t state = seed * 0x9e3779b97f4a7c15u;
+    IrElem   t = PICK(&state, 0, 0, 1) ? IR_F64 : IR_F32;
+    int64_t  k = PICK(&state, 8192, 8200, 16411), rows = PICK(&state, 16, 17, 24, 48), lanes = PICK(&state, 16, 32, 48, 64), last = PICK(&state, 0, 1);
+    c->m = ir_module(c->arena, IR_F32);
+    c->f = ir_fn(c->m, "long", IR_FN_INIT);
+    IrBuilder b = {.m = c->m, .block = &c->f->body};
+    IrVal *x = ir_normal(&b, ir_stream(c->m, "x"), ir_type(t, ir_no_axes(), ir_ints(2, (int64_t[]){k, rows})));
+    IrVal *y = ir_normal(&b, ir_stream(c->m, "y"), ir_type(t, ir_no_axes(), ir_ints(2, (int64_t[]){k, lanes})));
+    IrPairs first = ir_pairs(1, (int[]){0}, (int[]){0});
+    ir_report(c->m, c->f, "z", last ? ir_dot(&b, x, y, ir_no_pairs(), first, ir_no_axes()) : ir_dot(&b, y, x, ir_no_pairs(), first, ir_no_axes()));
+}
+
 /* A product of samples with samples of another axis, which now and then are the same ones. */
 static void random_pair(Case *c, IrBuilder *b, uint64_t *state, const int *axis, int number)
 {
@@ -900,6 +915,7 @@ Test(engines, random_networks) { compare_many(random_network, (setting("GAN_RAND
 /* At the edges of tiles, of every layout, as tiles and one element at a time. */
 Test(engines, random_products) { compare_many(random_products, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_pairs) { compare_many(random_pairs, setting("GAN_RANDOM_PROGRAMS", 80) / 5, every_decision); }
+Test(engines, long_chains) { compare_many(long_chains, setting("GAN_RANDOM_PROGRAMS", 80) / 8, every_decision); }
 Test(engines, random_owns) { compare_many(random_owns, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_products_over) { compare_many(random_products_over, setting("GAN_RANDOM_PROGRAMS", 80) / 4, every_decision); }
 Test(engines, random_convs) { compare_many(random_convs, setting("GAN_RANDOM_PROGRAMS", 80) / 2, every_decision); }
