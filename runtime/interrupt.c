@@ -30,6 +30,12 @@ static void tell(int signal)
     errno = was;
 }
 
+static bool is_default(int signal)
+{
+    struct sigaction now;
+    return !sigaction(signal, NULL, &now) && now.sa_handler == SIG_DFL;
+}
+
 static bool take(int signal, void (*handler)(int), struct sigaction *old)
 {
     struct sigaction ours;
@@ -49,12 +55,14 @@ void interrupt_begin(Interrupt *in, const char *patience)
     words = in->took_alarm ? patience : NULL;
     in->took_int = take(SIGINT, ask, &in->old_int);
     in->took_term = take(SIGTERM, ask, &in->old_term);
+    in->took_hup = is_default(SIGHUP) && take(SIGHUP, ask, &in->old_hup);       /* a prompt has a handler of its own */
 }
 
 void interrupt_end(Interrupt *in)
 {
     if (in->took_int) sigaction(SIGINT, &in->old_int, NULL);
     if (in->took_term) sigaction(SIGTERM, &in->old_term, NULL);
+    if (in->took_hup) sigaction(SIGHUP, &in->old_hup, NULL);
     rule = INTERRUPT_ENDS;
     if (in->took_alarm) alarm(0), sigaction(SIGALRM, &in->old_alarm, NULL);
     *in = (Interrupt){0};

@@ -1,4 +1,4 @@
-/* interrupt.h - Ctrl-C and SIGTERM: asked once, a flag for the trainer to poll; asked twice, the process ends at once, or, where a person goes on
+/* interrupt.h - Ctrl-C, SIGTERM and SIGHUP: asked once, a flag for the trainer to poll; asked twice, the process ends at once, or, where a person goes on
  * afterwards, the call that is under way is given up.
  *
  * Between the two a call of a function is finished first, however long it takes: its results are in the state then, and the state in a
@@ -10,11 +10,11 @@
 #include <stdbool.h>
 
 typedef struct Interrupt {
-    struct sigaction old_int, old_term, old_alarm;
-    bool             took_int, took_term, took_alarm;
+    struct sigaction old_int, old_term, old_hup, old_alarm;
+    bool             took_int, took_term, took_hup, took_alarm;
 } Interrupt;
 
-/* Clears the flag and takes SIGINT and SIGTERM (one that is ignored, as under nohup, stays ignored), and SIGALRM for the second. `patience`, which
+/* Clears the flag and takes SIGINT, SIGTERM and SIGHUP (one that is ignored, as under nohup, stays ignored), and SIGALRM for the second. `patience`, which
  * stays the caller's, is written on stderr then; NULL: nothing is. Pair with interrupt_end, in the thread that gets signals; not nested. */
 void interrupt_begin(Interrupt *in, const char *patience);
 void interrupt_end(Interrupt *in);                          /* what was before is restored */
@@ -35,4 +35,4 @@ void interrupt_give_up(bool yes);
 
 /* Engines look at it within their calls, which fail then, with a state that must be made anew. */
 bool interrupt_gives_up(void);
-int  interrupt_status(void);                                /* 130 or 143, the exit status that says so; 0: not asked */
+int  interrupt_status(void);                                /* 130, 143 or 129, the exit status that says so; 0: not asked */

@@ -37,7 +37,7 @@ typedef struct TrainerResult {                              /* free with trainer
     int64_t        rounds_here;                             /* done by this call ... */
     bool           was_over;                                /* the run resumed was finished: there was nothing to do */
     double         seconds;                                 /* ... in so many seconds */
-    int            interrupt;                               /* when end is TRAINER_INTERRUPTED: 130 or 143, by a signal; 141 when nobody reads the log any more; 0 by a hook */
+    int            interrupt;                               /* when end is TRAINER_INTERRUPTED: 130, 143 or 129, by a signal; 141 when nobody reads the log any more; 0 by a hook */
     TrainerPath    path;                                    /* where a run goes on that has ended well, or was ended by a hook */
     int            failed_fn;                               /* the update whose loss became non-finite (the state is the one before it); -1: none */
     char           checkpoint[4096];                        /* the last one written; "" if none */

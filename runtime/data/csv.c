@@ -97,7 +97,8 @@ static const char *separated(const char *word) { return strpbrk(word, ";\t") ? "
 
 static void not_a_number(Table *t, const char *word, int64_t line, int64_t column)
 {
-    if (*word) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is not a number%s", word, separated(word));
+    if (looks_like_number(word)) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is larger than any real", word);
+    else if (*word) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is not a number%s", word, separated(word));
     else gan_error_in(t->err, GAN_WRONG, t->path, "an empty cell, where a number is wanted");
     fail_at(t, GAN_WRONG, line, column);
 }
@@ -135,11 +136,15 @@ static void cell_done(void *text, size_t n, void *arg)
     double x = 0;
     if (t->status) return;
     t->column++;
-    bool  whole = text && !memchr(text, 0, n);
-    char *cell = whole ? trim(text) : (char[]){0};
+    if (text && memchr(text, 0, n)) {
+        gan_error_in(t->err, GAN_WRONG, t->path, "a NUL byte: this is no text in UTF-8, nor in ASCII");
+        fail_at(t, GAN_WRONG, t->line, t->column);
+        return;
+    }
+    char *cell = text ? trim(text) : (char[]){0};
     if (!t->columns) remember_name(t, cell);
-    if (whole && number_in(cell, &x)) push(t, x);
-    else if (t->columns) not_a_number(t, cell, t->line, t->column);
+    if (number_in(cell, &x)) push(t, x);
+    else if (t->columns || (looks_like_number(cell) && t->header != DATA_HEADER_YES)) not_a_number(t, cell, t->line, t->column);
     else remember_word(t, cell);
 }
 

@@ -507,6 +507,30 @@ def test_how_a_run_with_a_start_goes_on():
             assert p.returncode == 143 and f"`{GAN} run {path} --out {out} --quiet --resume` goes on".replace(GAN, "gan") in said, said
 
 
+def test_a_terminal_that_is_gone():
+    """SIGHUP saves as SIGTERM does, also where nothing can be written to the terminal any more; under nohup it is ignored."""
+    with folder() as d:
+        path = program(d, 100_000_000)
+        for ignored in (False, True):
+            out, (ours, theirs) = os.path.join(d, str(ignored)), os.openpty()
+            p = subprocess.Popen([GAN, "run", path, "--out", out], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                                 preexec_fn=lambda what=signal.SIG_IGN if ignored else signal.SIG_DFL: signal.signal(signal.SIGHUP, what))
+            os.close(theirs)
+            said = b""
+            while b"100000000" not in said:
+                said += os.read(ours, 1000)
+            os.close(ours)
+            p.send_signal(signal.SIGHUP)
+            if ignored:
+                time.sleep(0.5)
+                assert p.poll() is None
+                p.send_signal(signal.SIGTERM)
+            assert p.wait(60) == (143 if ignored else 129), p.returncode
+            name, _ = last_state(out)
+            r = gan("run", path, "--out", out, "--resume", "--steps", int(name.split(".")[0]) + 5)
+            assert r.status == 0 and "resuming" in r.err, r
+
+
 def without_metadata(path):
     """As a tool leaves a file that keeps the tensors alone."""
     with open(path, "rb") as f:
