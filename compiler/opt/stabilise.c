@@ -395,11 +395,30 @@ static bool divides(Walk *w, IrVal *v)
     return some;
 }
 
+static bool is_number(Walk *w, const IrVal *v)
+{
+    while (tree_reading(w, v) == READ_SAME) v = v->def->arg[0];
+    return tree_reading(w, v) == READ_NUMBER;
+}
+
+/* Is something like sqrt(1 + x^2) - x in it, a sum of two that are no numbers, and not both activations? */
+static bool may_cancel(Walk *w, IrVal *v)
+{
+    const NodeInfo *i = tree_info(w, v);
+    const IrNode *n = v->def;
+    if (tree_reading(w, v) <= READ_NUMBER || !i || !i->functions) return false;
+    bool some = (n->op == IR_add || n->op == IR_sub) && !is_number(w, n->arg[0]) && !is_number(w, n->arg[1]) &&
+                !(is_product_of_closed(w, n->arg[0]) && is_product_of_closed(w, n->arg[1]));
+    for (int k = 0; k < n->n_args && !some; k++) some = may_cancel(w, n->arg[k]);
+    return some;
+}
+
 /* What is no form and no series: terms of its slopes may cancel, of a number per sample if it is no polynomial. */
 static IrVal *all_in_f64(Walk *w, IrVal *v)
 {
-    int functions = tree_info(w, v)->functions;
-    bool some = tree_is_head(w, v) ? functions || divides(w, v) : functions > 1 && is_off(w, v);
+    const NodeInfo *i = tree_info(w, v);
+    bool small = i->functions && i->size <= TREE_NODES;
+    bool some = tree_is_head(w, v) ? i->functions || divides(w, v) : small && ((i->functions > 1 && is_off(w, v)) || may_cancel(w, v));
     some = some && !is_function_alone(w, v);
     IrVal *made = some ? tree_in_f64(w, v) : NULL;
     if (!made) return NULL;

@@ -274,7 +274,9 @@ Tail *tail_pow(const TailSpace *space, const Tail *a, Q k)
     if (!a) return NULL;
     if (q_whole(k) && k.n >= 0 && k.n <= 8) return whole_power(space, a, k.n);
     const TailTerm *first = tail_first(a);
-    if (!first || (!q_whole(k) && (first->j || first->a.h < 0)) || labs(k.n) > 1000000) return NULL;
+    if (!first || labs(k.n) > 1000000) return NULL;
+    bool even = first->j % 2 == 0 && first->j * k.n % k.d == 0; /* sqrt(T^2) is -T, T being below 0 */
+    if (!q_whole(k) && (first->a.h < 0 || !even)) return NULL;
     Tail *noise = empty(space), *rest = beside(space, a, first, noise), *t = tail_number(space, (Two){1, 0});
     if (!rest || !add_powers(space, t, rest, two_of(k), next_of_pow, two_of(k))) return NULL;
     for (int i = 0; i < noise->n; i++) noise->t[i].m *= noise->t[i].e || noise->t[i].j || noise->t[i].m > 4 ? fabs(q_f64(k)) : 0;
@@ -282,7 +284,9 @@ Tail *tail_pow(const TailSpace *space, const Tail *a, Q k)
     Tail *by = empty(space);
     int64_t e;
     if (!times(first->e, k, &e)) return NULL;
-    put(by, within(term(e, first->j ? (int)(first->j * k.n) : 0, number_to(first->a, k)), fabs(q_f64(k)) * first->u / fabs(first->a.h)));
+    int j = (int)(first->j * k.n / k.d);
+    Two c = number_to(first->a, k);
+    put(by, within(term(e, j, !q_whole(k) && j % 2 ? two_neg(c) : c), fabs(q_f64(k)) * first->u / fabs(first->a.h)));
     return tail_mul(space, settled(t), by);
 }
 
@@ -443,14 +447,23 @@ bool tail_sign(const Tail *a, int *sign, double *from)
     return false;
 }
 
-bool tail_runs_off(const Tail *a, double *from)
+/* Where |a|, which beside others is half its first term at least, is number + powers |T| and more; -100 and less: further out. */
+static double reaches(const Tail *a, const TailTerm *first, double number, double powers)
 {
-    enum { ENOUGH = 1500 };                                 /* exp(-ENOUGH / 2) is 0 in f64 */
+    double T = -0.5, share = a->n == 1 ? 1 : 0.5;
+    while (T > -100 && size_at(first, T) < math_log_f64((number - powers * T) / share)) T *= 1.0625;
+    return T;
+}
+
+bool tail_runs_off(const Tail *a, double *from, double *near)
+{
+    enum { ALL = 750, LAST_PLACE = 44 };                    /* exp(-ALL) is 0 in f64; exp(-LAST_PLACE) with room for slopes */
     int sign;
+    double begins = 0;
     const TailTerm *first = tail_first(a);
-    if (!first || !(first->e < 0 || (first->e == 0 && first->j > 1)) || !tail_sign(a, &sign, from)) return false;
-    double T = -0.5;
-    while (T > -100 && size_at(first, T) < math_log_f64(ENOUGH)) T *= 1.0625;
-    *from = fmin(*from, T);
-    return T > -100;
+    if (!first || !(first->e < 0 || (first->e == 0 && first->j > 1)) || !tail_sign(a, &sign, &begins)) return false;
+    double zero = reaches(a, first, ALL, 0);
+    *from = fmin(*from, fmin(begins, zero));
+    *near = fmin(*near, fmin(begins, reaches(a, first, LAST_PLACE, TAIL_LOW)));
+    return zero > -100;
 }

@@ -22,7 +22,7 @@ typedef struct Side {
     int    sign;                                            /* E = exp(sign * T) */
     const Linear *t;                                        /* T; NULL: not yet known */
     bool   clashes;                                         /* something else is in it */
-    double from;                                            /* it is that sum where sign * T is below */
+    double from, near;                                      /* it is that sum where sign * T is below; and within a last place of f64 beside low powers */
     int64_t lowest;                                         /* the lowest power of E of a row */
     bool logs_of_0;                                         /* the logarithm is taken of what vanishes, and was not written as an exponential */
     bool gone;                                              /* something in it is below all powers, and 0 */
@@ -89,12 +89,22 @@ static bool is_power(Walk *w, Arena *arena, IrVal *v, Linear *l)
     return ok && left.n && right.n && tree_same_direction(w, &left, &right);
 }
 
+/* Is such a row in products and quotients? */
+static bool holds_read_through(Walk *w, const IrVal *v)
+{
+    const NodeInfo *i = tree_info(w, v);
+    bool holds = i && is_read_through(w, v);
+    bool inside = i && i->size <= TREE_NODES && (tree_row(w, v) == READ_ALGEBRA || tree_row(w, v) == READ_SAME);
+    for (int k = 0; inside && k < v->def->n_args && !holds; k++) holds = holds_read_through(w, v->def->arg[k]);
+    return holds;
+}
+
 /* A sum without functions. */
 static bool is_linear(Walk *w, Arena *arena, IrVal *v, Linear *l, Q *factor)
 {
     Linear other;
     bool is = tree_linear(w, arena, v, l, factor);
-    for (int i = 0; is && i < l->n; i++) is = !is_read_through(w, l->base[i]) && !is_power(w, arena, l->base[i], &other);
+    for (int i = 0; is && i < l->n; i++) is = !holds_read_through(w, l->base[i]) && !is_power(w, arena, l->base[i], &other);
     return is;
 }
 
@@ -109,11 +119,20 @@ static Tail *read_linear(Side *s, IrVal *v)
     return tail_t(s->space, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
 }
 
+static bool sign_of(Side *s, const Tail *a, int *sign)
+{
+    double from = 0;
+    bool is = tail_sign(a, sign, &from);
+    s->from = fmin(s->from, from);
+    s->near = fmin(s->near, from);
+    return is;
+}
+
 /* The sign of a - b. */
 static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
 {
     const Tail *of_a = read(s, a), *d = of_a ? tail_add(s->space, of_a, tail_scale(s->space, read(s, b), -1)) : NULL;
-    return d && tail_sign(d, sign, &s->from);
+    return d && sign_of(s, d, sign);
 }
 
 static Tail *read_select(Side *s, const IrNode *n)
@@ -128,7 +147,7 @@ static Tail *read_abs(Side *s, IrVal *v)
 {
     int sign;
     Tail *a = read(s, v);
-    return a && tail_sign(a, &sign, &s->from) ? tail_scale(s->space, a, sign < 0 ? -1 : 1) : NULL;
+    return a && sign_of(s, a, &sign) ? tail_scale(s->space, a, sign < 0 ? -1 : 1) : NULL;
 }
 
 static Tail *read_larger(Side *s, IrVal *const *arg, int which)
@@ -152,11 +171,26 @@ static Tail *logarithm_of(Side *s, const IrVal *v, Tail *t)
     return t;
 }
 
+/* What stands in an exponential. */
+static Tail *of_exponent(Side *s, Tail *a)
+{
+    if (a) s->gone |= tail_runs_off(a, &s->from, &s->near);
+    return a;
+}
+
+/* x^y as exp(y log(x)). */
+static Tail *read_any_power(Side *s, IrVal *const *arg)
+{
+    Tail *x = read(s, arg[0]), *log = tail_log(s->space, logarithm_of(s, arg[0], x));
+    return log ? tail_exp(s->space, of_exponent(s, tail_mul(s->space, log, read(s, arg[1])))) : NULL;
+}
+
 static Tail *read_pow(Side *s, IrVal *const *arg)
 {
     double k;
     Q q;
-    if (!is_number(s->w, arg[1], &k) || !q_from_f64(k, &q)) return NULL;
+    if (!is_number(s->w, arg[1], &k)) return read_any_power(s, arg);
+    if (!q_from_f64(k, &q)) return NULL;
     Tail *t = read(s, arg[0]);
     return tail_pow(s->space, k < 0 ? divisor_of(s, t) : t, q);
 }
@@ -175,27 +209,31 @@ static IrVal *beside_one(const IrVal *v, IrOp op)
     return is_one(n->arg[1]) ? n->arg[0] : op == IR_add && is_one(n->arg[0]) ? n->arg[1] : NULL;
 }
 
-/* x of log(1 + x), and of exp(x) - 1. */
-static IrVal *of_log1p(const IrNode *n) { return n->op == IR_log ? beside_one(n->arg[0], IR_add) : NULL; }
+/* x of log(1 + x), and of log(1 - x), with its sign; NULL: not that. */
+static IrVal *of_log1p(const IrNode *n, double *sign)
+{
+    if (n->op != IR_log) return NULL;
+    const IrNode *less = n->arg[0]->def;
+    bool minus = less && less->op == IR_sub && is_one(less->arg[0]);
+    *sign = minus ? -1 : 1;
+    return minus ? less->arg[1] : beside_one(n->arg[0], IR_add);
+}
 
+/* x of exp(x) - 1. */
 static IrVal *of_expm1(const IrNode *n)
 {
     const IrVal *e = beside_one(n->result, IR_sub);
     return e && e->def && e->def->op == IR_exp ? e->def->arg[0] : NULL;
 }
 
-/* What stands in an exponential. */
-static Tail *read_exponent(Side *s, IrVal *v)
-{
-    Tail *a = read(s, v);
-    if (a) s->gone |= tail_runs_off(a, &s->from);
-    return a;
-}
+static Tail *read_exponent(Side *s, IrVal *v) { return of_exponent(s, read(s, v)); }
 
 static Tail *read_function(Side *s, const IrNode *n)
 {
     const TailSpace *space = s->space;
-    if (of_log1p(n)) return tail_log1p(space, read(s, of_log1p(n)));
+    double sign;
+    IrVal *x = of_log1p(n, &sign);
+    if (x) return tail_log1p(space, tail_scale(space, read(s, x), sign));
     if (n->op == IR_pow) return read_pow(s, n->arg);
     bool in_exp = n->op != IR_log && n->op != IR_log1p && n->op != IR_sqrt;
     Tail *a = in_exp ? read_exponent(s, n->arg[0]) : read(s, n->arg[0]);
@@ -256,6 +294,7 @@ static Tail *read_new(Side *s, IrVal *v, TailReading *kept)
     t->space = NULL;
     t->direction = own.t;
     t->from = own.from;
+    t->near = own.near;
     t->lowest = first && first->e < own.lowest ? first->e : own.lowest;
     t->smallest = own.smallest;
     t->logs_of_0 = own.logs_of_0;
@@ -274,6 +313,7 @@ static Tail *read(Side *s, IrVal *v)
     if (!t) return NULL;
     meet(s, t->direction);
     s->from = fmin(s->from, t->from);
+    s->near = fmin(s->near, t->near);
     s->lowest = t->lowest < s->lowest ? t->lowest : s->lowest;
     s->logs_of_0 |= t->logs_of_0;
     s->gone |= t->gone;
@@ -447,6 +487,18 @@ static double end_of(const Power *p, bool all)
     return -far;
 }
 
+/* From where it is the sum: of what begins with a low power, in each derivative, from where the rest is nothing beside that. */
+static double begins(const Tail *t)
+{
+    bool low = true;
+    for (int order = 0; order < 3; order++) {
+        int i = 0;
+        while (i < t->n && (t->t[i].a.h == 0 || !counts(&t->t[i], order))) i++;
+        low = low && i < t->n && t->t[i].e <= TAIL_LOW * (int64_t)TAIL_UNIT;
+    }
+    return low ? t->near : t->from;
+}
+
 static bool find_power(const Tail *t, Power *p)
 {
     bool all;
@@ -457,7 +509,7 @@ static bool find_power(const Tail *t, Power *p)
         int64_t at = (t->t[i].e - p->least) / p->step;
         if (t->t[i].a.h != 0 && at < p->n) p->a[t->t[i].j - p->lowest_j][at] = t->t[i].a.h;
     }
-    p->below = fmin(t->from, end_of(p, all));
+    p->below = fmin(begins(t), end_of(p, all));
     return p->below > -FURTHEST;
 }
 
@@ -499,7 +551,8 @@ typedef struct Copy {
     IrBuilder b;
     IrVal    *t; /* T, between the series */
     IrVal    *to[2]; /* T and -T */
-    bool      open[2]; /* the whole has no series there: the largest parts that have one are given theirs */
+    bool      open[2]; /* the whole has no series there, or a late one: the largest parts that have one are given theirs */
+    double    held[2]; /* where the series begins beyond which the rows do not see T, or -T */
     int       number;
 } Copy;
 
@@ -534,12 +587,14 @@ static IrVal *copy_row(Copy *c, IrVal *v)
     const IrNode *n = v->def;
     Reading how = tree_row(c->w, v);
     if (how == READ_SAME) return copy(c, n->arg[0]);
-    IrVal *x = of_log1p(n) ? copy(c, of_log1p(n)) : NULL;
-    if (x) return ir_log1p(&c->b, x);
+    if (n->op != IR_stop && ir_op_info[n->op].flags & IR_NOGRAD && ir_is_real(v->type.elem)) return tree_convert(&c->b, v, IR_F64); /* as with conditions */
+    double sign;
+    IrVal *x = of_log1p(n, &sign);
+    if (x && (x = copy(c, x))) return ir_log1p(&c->b, scaled(&c->b, x, sign));
     x = of_expm1(n) ? copy(c, of_expm1(n)) : NULL;
     if (x) return ir_expm1(&c->b, x);
     if (how == READ_SELECT) return copy_select(c, n);
-    bool through = how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min;
+    bool through = how == READ_FUNCTION || n->op == IR_abs || n->op == IR_max || n->op == IR_min || n->op == IR_stop;
     x = through || tree_info(c->w, v)->functions || tree_info(c->w, v)->held ? NULL : copy_linear(c, v);
     return x || (!through && how != READ_ALGEBRA) ? x : copy_like(c, n);
 }
@@ -556,6 +611,24 @@ static IrVal *beyond(IrBuilder *b, const Power *p, IrVal *t, IrVal *r)
 static void hold_at(Copy *c, int side, const Power *p)
 {
     c->t = side ? ir_min(&c->b, c->t, number(&c->b, -held_at(p))) : ir_max(&c->b, c->t, number(&c->b, held_at(p)));
+    c->held[side] = p->below;
+    c->open[side] = p->below < LATE;
+}
+
+/* Is v exact on the sides where the whole has no series? */
+static bool keeps(Copy *c, IrVal *v)
+{
+    bool does = true;
+    for (int k = 0; k < 2 && does; k++) does = !c->open[k] || !loses(read_start(c->w, c->arena, k ? -1 : 1, v), IR_F64);
+    return does;
+}
+
+/* What v became by a form or a rule, where v as it is written loses digits and that does not; else NULL. */
+static IrVal *copy_best(Copy *c, IrVal *v)
+{
+    IrVal *best = keeps(c, v) ? v : tree_best(c->w, v);
+    while (best != v && tree_row(c->w, best) == READ_SAME) best = best->def->arg[0];
+    return best != v && keeps(c, best) ? copy(c, best) : NULL;
 }
 
 /* With a series of its own on the sides where the whole has none. */
@@ -563,13 +636,16 @@ static IrVal *copy_parts(Copy *c, IrVal *v, const NodeInfo *i)
 {
     Copy outside = *c;
     Power *p[2] = {0};
+    IrVal *best = i->functions ? copy_best(c, v) : NULL;
+    if (best) return best;
     for (int k = 0; k < 2; k++) {
         const Tail *t = c->open[k] && i->functions > 1 ? read_start(c->w, c->arena, k ? -1 : 1, v) : NULL;
         if (!t) continue;
-        c->open[k] = false;
+        c->open[k] = loses(t, IR_F64) && c->held[k] > -FURTHEST;
         p[k] = arena_new_of(c->arena, Power);
-        if (!loses(t, IR_F64) || !find_power(read_side(c->w, c->arena, k ? -1 : 1, v), p[k])) p[k] = NULL;
-        else hold_at(c, k, p[k]);
+        bool nearer = loses(t, IR_F64) && find_power(read_side(c->w, c->arena, k ? -1 : 1, v), p[k]) && p[k]->below > c->held[k];
+        if (nearer) hold_at(c, k, p[k]);
+        else p[k] = NULL;
     }
     if (p[0] || p[1]) c->number = ++c->w->trees; /* what it shares with others is not held there */
     IrVal *r = copy_row(c, v);
@@ -577,6 +653,14 @@ static IrVal *copy_parts(Copy *c, IrVal *v, const NodeInfo *i)
         if (p[k]) r = beyond(&c->b, p[k], c->to[k], r);
     *c = outside;
     return r;
+}
+
+/* What a rule makes of a function or a share that is written here: log(1 + exp(x)) does not overflow. NULL: nothing. */
+static IrVal *by_rule(Copy *c, IrVal *v)
+{
+    bool ours = v->def->why != IR_WHY_STABILISED && (tree_row(c->w, v) == READ_FUNCTION || v->def->op == IR_div);
+    IrVal *rule = ours && (c->open[0] || c->open[1]) ? tree_small_rule(c->w, v) : NULL;
+    return rule ? copy(c, rule) : NULL;
 }
 
 /* v in f64; NULL: something else than T is in it. */
@@ -587,7 +671,8 @@ static IrVal *copy(Copy *c, IrVal *v)
     NodeInfo *i = tree_info(c->w, v);
     if (!i) return copy_linear(c, v);
     if (i->copy_in == c->number) return i->copy;
-    IrVal *root = tree_root_rule(c->w, v), *made = root ? copy(c, root) : copy_parts(c, v, i);
+    IrVal *root = tree_root_rule(c->w, v), *made = root ? copy(c, root) : by_rule(c, v);
+    if (!made && !root) made = copy_parts(c, v, i);
     i->copy_in = c->number;
     return i->copy = made;
 }
@@ -611,8 +696,10 @@ static IrVal *write(Copy *c, const IrVal *v, IrVal *rows, Power *const *p)
     *b = tree_before(c->w, v);
     c->t = c->to[0] = direction(b, c->w, c->direction);
     c->to[1] = ir_neg(b, c->t);
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < 2; k++) {
+        c->held[k] = -FURTHEST;
         if (p[k]) hold_at(c, k, p[k]);
+    }
     c->number = ++c->w->trees;
     IrVal *r = copy(c, rows);
     for (int k = 1; k >= 0 && r; k--)
@@ -668,7 +755,6 @@ static IrVal *with_tails(Walk *w, Arena *scratch, IrVal *v, IrVal *made, bool an
     for (int i = 0; i < 2 && ends; i++) {
         p[i] = arena_new_of(scratch, Power);
         if (!find_power(read_side(w, scratch, i ? -1 : 1, t[i] ? v : rows), p[i])) p[i] = NULL;
-        c.open[i] |= p[i] && p[i]->below < LATE;
     }
     if (made && ends && !p[0] && !p[1]) return made;
     IrVal *r = write(&c, v, known ? rows : v, p);
