@@ -438,6 +438,7 @@ struct Lower {
     const char   *tried;                                    /* extents that were guessed last: "n = 5" */
     ARRAY(struct { const Diag *d; bool ranks; int64_t apart; }) shapes;        /* what was said there of two shapes: their ranks differ, or extents by so much */
     struct { const Ast **v; uint32_t n, cap; } evaluated;   /* bodies that have been, as a set */
+    ARRAY(const Ast *) weighed;                             /* distributions whose densities were held to their draws, once each time */
     ARRAY(uint64_t) consistent;                             /* places of bijectors that have been held to what they say */
     ARRAY(struct { const IrVal *v; const Diags *bag; Diag *d; }) asked;        /* values of which it was said there that they must be known before */
     ARRAY(struct { Ctx *c; AstList stmts; }) blocks;        /* of the schedule, whose declarations are looked through at the end */

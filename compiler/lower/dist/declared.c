@@ -79,6 +79,7 @@ static Value *shaped_like_draw(Ctx *c, Dist *d, Value *x, Span at)
 static Value *log_prob(Ctx *c, Dist *d, Value *x, Span at)
 {
     Value *f = member_of(c, d, "log_prob", at, true);
+    if (f) mass_look(c, d, at);
     x = f ? shaped_like_draw(c, d, as_settled(c, x, at), at) : val_error(c->L);
     return val_bad(x) ? x : number_of_density(c, as_settled(c, apply1(c, f, x, d->closure->def, at), at), d, at);
 }
@@ -110,6 +111,15 @@ Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     inner.applied = applied_at(c, at);
     bool fits = !k->def->define.body || declare_members(&inner, k->def->define.body->block.stmts, NULL);
     return fits ? d : NULL;
+}
+
+Dist *declared_again(Ctx *c, const Dist *d, const Args *args, Span at)
+{
+    Closure k = *d->closure;
+    Args    copy = *args;
+    k.scope = d->closure->scope->parent;
+    k.bound = false;
+    return declared_new(c, &k, &copy, d->closure->def, at);
 }
 
 /* ---- of tensors where numbers are declared */

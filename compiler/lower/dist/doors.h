@@ -45,6 +45,7 @@ Dist  *dist_renamed(Lower *L, const Dist *d, const char *name);                 
 Value *dist_of_normal(Lower *L);
 Value *dist_of_uniform(Lower *L);
 Value *dist_of_int(Lower *L, int64_t n);
+Dist  *declared_again(Ctx *c, const Dist *d, const Args *args, Span at);          /* d with other arguments, one for each of its parameters; NULL after an error */
 Value *dist_of_declared(Ctx *c, Closure *k, Args *args, const void *site, Span at);
 Value *simulator_declare(Ctx *c, const Ast *d, const char *name);               /* a closure, as that of any distribution */
 Dist  *dist_of_model(Lower *L, Player *p, const Args *args);

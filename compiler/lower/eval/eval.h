@@ -75,7 +75,16 @@ bool bijector_holds(Ctx *c, Value *b, Dist *base, Value *z, Span at);
 /* The same, as a condition: what is wrong, or NULL. */
 const char *bijector_fault(Ctx *c, Value *b, Dist *base, const IrType *z, Span at);
 
+/* ---- mass.c: densities held to the draws */
+
+/* Is what log_prob of d, declared by the program, says of a stretch the share of its draws there? Warns; what cannot be computed is taken at its word. */
+void mass_look(Ctx *c, Dist *d, Span at);
+
 /* ---- require.c */
+
+/* The axes of a trial go with it, where it left no parameter behind, whose first value may have some of its own. */
+void forget_axes(IrModule *m, int n_axes, int n_slots);
+
 
 /* False, reported, when what is required does not hold. later, or NULL: where nothing runs around it, set if only a run knows; then who asks sees to it. */
 bool eval_require(Ctx *c, const Ast *s, bool *later);

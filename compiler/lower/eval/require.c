@@ -113,8 +113,7 @@ static bool numbers_at(Ctx *c, Value *f, const double *x, int n, const Call *k, 
     return numbers_of(c, f, args, n, k, y);
 }
 
-/* The axes of a trial go with it, where it left no parameter behind, whose first value may have some of its own. */
-static void forget_axes(IrModule *m, int n_axes, int n_slots)
+void forget_axes(IrModule *m, int n_axes, int n_slots)
 {
     while (m->slots.n == n_slots && m->axes.n > n_axes) names_put(&m->axis_at, m->axes.v[--m->axes.n].name, -1);
 }
