@@ -615,6 +615,22 @@ Test(jit, matrices_that_are_far_together)
     arena_free(a);
 }
 
+/* Rows of 4 KB lie in few sets of a cache: a column of 300 lines does not stay there for the four panels of a tile, and a step by kernels packs the matrix. */
+Test(jit, a_matrix_that_is_far_and_crowded)
+{
+    static const char *text = "axis p = 150\nslot \"w\" param : f32[300,1024]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[300]\n%w = read \"w\" : f32[300,1024]\n"
+                              "%y = dot %x, %w {contract 0:0} : f32<p>[1024]\nreport \"y\", %y\n}\n";
+    Arena *a = arena_new();
+    char why[1024];
+    IrModule *m = ir_read_text(a, text, strlen(text), why);
+    cr_assert(m, "%s", why);
+    const char *near = plan_of(a, m, (PlanOptions){0}), *far = plan_of(a, m, (PlanOptions){.near = 1});
+    cr_expect(!strstr(far, "across") && strstr(far, "packs 1"), "%s", far);
+    cr_expect(cpu_level() < 4 || strstr(near, "across 1"), "%s", near);
+    cr_expect(agrees_with_plan(m, 2, (PlanOptions){.near = 1}, why), "%s", why);
+    arena_free(a);
+}
+
 /* Numbers without samples are cut by 64, and what is left over is the last one's. */
 Test(jit, draws_that_threads_share)
 {

@@ -179,6 +179,14 @@ static int64_t panels_of(const KPlan *p, const KStep *s, const KKernel *dot)
     return readers * ((s->extent + K_LANES - 1) / K_LANES);
 }
 
+/* Of a tile across a matrix, a line with each k stays in the second cache until the tile's last panel has read it: do they find room, where rows lie a power of two apart, or a multiple of one? */
+static bool fits_second_cache(int64_t k, int64_t apart)
+{
+    enum { SECOND_SETS = 128 << 10, SECOND_WAYS = 16 };     /* as SETS and WAYS */
+    int64_t step = apart & -apart, sets = SECOND_SETS / (step < 64 ? 64 : step > SECOND_SETS ? SECOND_SETS : step);
+    return k <= sets * SECOND_WAYS / 2;
+}
+
 /* A matrix whose rows lie across memory has them along the other dim, 16 in a vector: with that, and a panel's samples one by one, a tile needs no copy. It is to be
  * turned, which takes 50 to 100 clocks a tile, whatever k; a copy, which comes from afar, as long as a panel's product. One that is in no cache near the core is read
  * once for two panels at most, as more of them share what a tile reads of it. */
@@ -187,9 +195,10 @@ static bool goes_across(const KPlan *p, const KStep *s, const KKernel *dot, int 
     enum { LEAST = 64, REST = 8, OFTEN = 8 };               /* rows, and k; one in so many may be beyond whole tiles; panels, by k */
     const IrNode *n = dot->nodes.v[0];
     const IrType *t = &n->arg[side]->type;
+    int64_t k = t->dim[contracted(n, side)], rows = t->dim[pack_row(n, side)], apart = w->dim[contracted(n, side)] * (int64_t)ir_elem_bytes(t->elem);
     bool far = bytes_of(t) >= FAR && panels_of(p, s, dot) > 2;
     if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || far) return false;
-    int64_t k = t->dim[contracted(n, side)], rows = t->dim[pack_row(n, side)];
+    if (s->by_kernels && worth_packing(n, side, w, s->extent) && !fits_second_cache(k, apart)) return false;
     return lies_across(n, side, w) && k >= LEAST && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * OFTEN <= k;
 }
 
