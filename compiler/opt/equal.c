@@ -62,10 +62,16 @@ static bool attr_equal(const IrNode *a, const IrNode *b, IrAttrKey key)
 
 bool equal_heads(const IrNode *a, const IrNode *b)
 {
-    IrAttrKey keys[IR_ATTR_COUNT];
-    if (a->op != b->op || a->n_args != b->n_args || a->n_results != b->n_results || a->n_bodies != b->n_bodies) return false;
+    if (a->n_results != b->n_results) return false;
     for (int i = 0; i < a->n_results; i++)
         if (!ir_type_equal(&a->result[i].type, &b->result[i].type)) return false;
+    return equal_rows(a, b);
+}
+
+bool equal_rows(const IrNode *a, const IrNode *b)
+{
+    IrAttrKey keys[IR_ATTR_COUNT];
+    if (a->op != b->op || a->n_args != b->n_args || a->n_results != b->n_results || a->n_bodies != b->n_bodies) return false;
     for (int i = ir_attr_keys(a->op, keys); i > 0; i--)
         if (!attr_equal(a, b, keys[i - 1])) return false;
     return true;

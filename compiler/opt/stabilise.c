@@ -107,7 +107,7 @@ static bool is_tree(Walk *w, IrVal *v)
     NodeInfo *i = tree_info(w, v);
     Reading how = i ? tree_reading(w, v) : READ_NOT;
     if (how == READ_NOT || how == READ_NUMBER || i->size > TREE_NODES) return false;
-    return is_ours(w, v->def);
+    return !w->slopes && is_ours(w, v->def);
 }
 
 static bool is_widened(const Walk *w, const IrVal *v)
@@ -538,7 +538,7 @@ static IrVal *known_number(Walk *w, const IrNode *n)
 static IrVal *rule_for(Walk *w, IrVal *v, const NodeInfo *i)
 {
     IrVal *made = i->holds ? NULL : tree_local_rule(w, v);
-    if (made || i->size <= TREE_NODES) return made;
+    if (made || w->slopes || i->size <= TREE_NODES) return made;
     if (!i->inner && tree_reading(w, v) > READ_NUMBER) made = with_tails(w, v, NULL);
     return made ? made : tree_small_rule(w, v);
 }
@@ -584,6 +584,7 @@ static void stabilise_body(const Walk *like, IrBlock *body, IrVal **root, int n_
 {
     IrBuilder b = {.m = like->b->m, .block = body};
     Walk w = walk_in(&b, like->scratch, like->skip_derivatives, true);
+    w.slopes = !like->skip_derivatives;
     for (IrNode *n = body->first; n; n = n->next) n->mark = arena_new_of(w.scratch, NodeInfo);
     stabilise_block(&w, root, n_roots);
 }
@@ -598,7 +599,8 @@ static bool has_new(const IrBlock *body, uint32_t from)
     return any;
 }
 
-/* The bodies within are made anew where that changes them. */
+/* The bodies within are made anew where they have roots and moments: as those are written there may be no slope. All else keeps its digits as
+ * well when it is done once, at the end, for a round and its derivative. */
 static bool renew_bodies(const Walk *w, IrNode *n)
 {
     bool any = false;

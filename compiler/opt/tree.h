@@ -14,6 +14,7 @@ typedef struct Walk {
     IrBuilder *b;                                           /* at the block's end; tree_before() gives one before a node */
     Arena     *scratch;
     bool       skip_derivatives, last;
+    bool       slopes;                                      /* what has no slope as it is written is made anew, and no more */
     int        trees;                                       /* how many were read so far */
 } Walk;
 

@@ -4,7 +4,7 @@
  * root is no number. With d n = c, n being how many are summed, it is c sum((x - m)^2), m the mean: nowhere below 0, with
  * derivative 0 where all are equal, so that R2 holds for its root. Sums are over dims and samples, in any order, in steps
  * or as a dot; part of them may stand around the square: E norm2(x) - norm2(E x). The two may be any two of up to
- * MOST_TERMS that are added. The square may be taken along by the body of a loop, and of a list of numbers known now its sum may be one
+ * MOST_TERMS that are added. The two may be over an axis each, that goes over the same rows: E[x ~ d : all] of both. The square may be taken along by the body of a loop, and of a list of numbers known now its sum may be one
  * number added to the other, in f64: then the mean is computed anew, beside x. With weights w that sum up to 1 it is sum(w (x - m)^2),
  * m = sum(w x). Start at tree_moments_rule(). */
 #include "compiler/opt/equal.h"
@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-enum { MOST_TERMS = 6, MOST_STEPS = 8, MOST_FACTORS = 8 };
+enum { MOST_TERMS = 6, MOST_STEPS = 8, MOST_FACTORS = 8, MOST_ROWS = 200 };
 
 /* c * (sums of `of` over what is in `steps`, from the inside outwards) */
 typedef struct Sums {
@@ -70,6 +70,35 @@ static bool same_anywhere(const Walk *w, IrVal *a, IrVal *b, int depth)
     if (!depth || !is_plain(a->def) || !is_plain(b->def) || !equal_heads(a->def, b->def)) return false;
     for (int i = 0; i < a->def->n_args; i++)
         if (!same_anywhere(w, a->def->arg[i], b->def->arg[i], depth - 1)) return false;
+    return true;
+}
+
+/* The same rows, each over an axis of its own. */
+typedef struct Axes { int a, b, rows; } Axes; /* rows: how many may still be looked at */
+
+static bool is_data(const Walk *w, const IrNode *n) { return n->op == IR_read && w->b->m->slots.v[n->attr->slot].kind == IR_SLOT_DATA; }
+
+/* Is a the same of each sample of the one axis as b is of each of the other? */
+static bool same_over(const Walk *w, Axes *x, IrVal *a, IrVal *b)
+{
+    const IrNode *n = a->def, *m = b->def;
+    bool of_a = ir_axes_has(a->type.axes, x->a), of_b = ir_axes_has(b->type.axes, x->b);
+    if (tree_same_value(w, a, b)) return !of_a && !of_b;
+    if (!n || !m || n->op != m->op || x->rows-- <= 0) return false;
+    if (is_data(w, n) && is_data(w, m)) return n->attr->slot == m->attr->slot;
+    if (n->op == IR_as_sample && n->attr->axis == x->a && m->attr->axis == x->b) return same_over(w, x, n->arg[0], m->arg[0]);
+    if (!is_plain(n) || !is_plain(m) || !equal_rows(n, m) || !ir_dims_equal(&a->type, &b->type)) return false;
+    for (int i = 0; i < n->n_args; i++)
+        if (!same_over(w, x, n->arg[i], m->arg[i])) return false;
+    return true;
+}
+
+/* The axis that only a is over, and the one that only b is. */
+static bool axes_apart(const Walk *w, const IrVal *a, const IrVal *b, Axes *x)
+{
+    IrAxes of_a = ir_axes_minus(a->type.axes, b->type.axes), of_b = ir_axes_minus(b->type.axes, a->type.axes);
+    if (of_a.n != 1 || of_b.n != 1 || ir_axes_size(w->b->m, of_a) != ir_axes_size(w->b->m, of_b)) return false;
+    *x = (Axes){of_a.id[0], of_b.id[0], MOST_ROWS};
     return true;
 }
 
@@ -252,6 +281,8 @@ typedef struct Square {
     Sums around, root;
     bool dot;
     bool anywhere; /* it may stand outside; if so with no sum in root, what is summed is all of a list */
+    bool moved;    /* its axis is another one of the same rows: */
+    Axes axes;
     IrVal *mean; /* root, as a value */
 } Square;
 
@@ -267,14 +298,20 @@ static bool square_of_mean(Walk *w, IrVal *v, Square *q, bool anywhere)
     return q->mean && sums_of(w, q->mean, &q->root, anywhere) && (anywhere || q->root.n > 0);
 }
 
+static Extent moved(const Square *q, Extent e)
+{
+    if (q->moved && ir_axes_has(e.axes, q->axes.b)) e.axes = ir_axes_union(ir_axes_minus(e.axes, ir_one_axis(q->axes.b)), ir_one_axis(q->axes.a));
+    return e;
+}
+
 /* What x is summed over in the mean. */
-static Extent inner_extent(const Square *q) { return extent_of(&q->root, q->root.of, q->anywhere && !q->root.n); }
+static Extent inner_extent(const Square *q) { return moved(q, extent_of(&q->root, q->root.of, q->anywhere && !q->root.n)); }
 
 /* All that x is summed over in q. */
 static Extent whole_extent(const Square *q)
 {
     const IrVal *x = q->root.of;
-    Extent inner = inner_extent(q), outer = extent_of(&q->around, q->mean, q->dot);
+    Extent inner = inner_extent(q), outer = moved(q, extent_of(&q->around, q->mean, q->dot));
     outer.axes = ir_axes_union(inner.axes, outer.axes);
     for (int i = x->type.rank - 1, place = q->mean->type.rank; i >= 0; i--) outer.dim[i] = inner.dim[i] || outer.dim[--place];
     return outer;
@@ -308,32 +345,43 @@ static IrVal *central(Walk *w, IrVal *at, const Square *q, const Extent *inner, 
     return c == 1 ? sum : ir_mul(&b, sum, ir_const_like(&b, sum, c));
 }
 
-/* The whole number that v is, as a real; NULL: it is none. */
-static IrVal *whole_of(const Walk *w, const IrVal *v)
+/* The whole number that v is, before it is a real; NULL: it is none. */
+static IrVal *whole_of(IrVal *v)
 {
-    bool is_whole = is_ours(w, v) && v->def->op == IR_convert && ir_is_real(v->type.elem) && !ir_is_real(v->def->arg[0]->type.elem);
-    return is_whole ? v->def->arg[0] : NULL;
+    IrVal *of = v;
+    for (; of->def && of->def->op == IR_convert && of->def->arg[0]->type.elem != IR_BOOL; of = of->def->arg[0])
+        if (!ir_is_real(of->type.elem) && ir_is_real(of->def->arg[0]->type.elem)) break; /* cut from a real */
+    return of != v && !ir_is_real(of->type.elem) ? of : NULL;
 }
 
-/* Is v the square of the whole number x, computed as one? */
-static bool is_whole_square(const Walk *w, const IrVal *v, const IrVal *x)
+/* x of c x^2, of whole numbers before they are reals. NULL: it is no square. */
+static IrVal *squared(const Walk *w, IrVal *v)
 {
-    IrVal *square = whole_of(w, v), *root = square ? root_of(w, square) : NULL, *of = whole_of(w, x);
-    while (root && root->def && root->def->op == IR_convert) root = root->def->arg[0];
-    while (of && of->def && of->def->op == IR_convert) of = of->def->arg[0];
-    return root && of && tree_same_value(w, root, of);
+    IrVal *dot = own_dot(w, v), *whole = dot ? NULL : whole_of(v), *root = dot ? dot : root_of(w, whole ? whole : v), *of = whole && root ? whole_of(root) : NULL;
+    return of ? of : root;
 }
 
-/* Is s = *c (what q is the sum of)^2? Then `x` is that, and `y` its square or, of a dot, x. */
-static bool squares_of(Walk *w, const Sums *s, Square *q, IrVal **y, double *c)
+/* Are x and z the same, or each over its own axis of the same rows? */
+static bool same_numbers(Walk *w, Square *q, IrVal *x, IrVal *z)
 {
-    IrVal *dot = own_dot(w, s->of), *x = dot ? dot : root_of(w, s->of);
+    q->moved = axes_apart(w, x, z, &q->axes);
+    if (q->moved) return same_over(w, &q->axes, x, z);
+    return q->root.n ? same_anywhere(w, z, x, MOST_STEPS) : adds_elements(z, x);
+}
+
+/* Is s = *c (what q is the sum of)^2? Then that is q's, as it is in the block at hand, and `y` its square or, of a dot, itself. */
+static bool squares_of(Walk *w, IrVal *at, const Sums *s, Square *q, IrVal **y, double *c)
+{
+    IrVal *dot = own_dot(w, s->of), *x = squared(w, s->of), *z = whole_of(q->root.of);
+    bool whole = x && !ir_is_real(x->type.elem);
     *c = 1;
     *y = dot ? dot : s->of;
-    if (!q->anywhere && is_whole_square(w, s->of, q->root.of)) return true;
-    if (!q->anywhere) return dot ? tree_same_value(w, q->root.of, dot) : is_square_of(w, s->of, q->root.of, c);
-    if (!x || !(q->root.n ? same_anywhere(w, q->root.of, x, MOST_STEPS) : adds_elements(q->root.of, x))) return false;
-    q->root.of = x;
+    if (!q->anywhere && !whole) return dot ? tree_same_value(w, q->root.of, dot) : is_square_of(w, s->of, q->root.of, c);
+    if (!x || (whole && !z)) return false;
+    if (!q->anywhere) return tree_same_value(w, x, z);
+    if (!same_numbers(w, q, x, whole ? z : q->root.of)) return false;
+    IrBuilder b = tree_before(w, at);
+    q->root.of = whole ? ir_convert(&b, x, s->of->type.elem) : x;
     return true;
 }
 
@@ -364,7 +412,7 @@ static IrVal *variance(Walk *w, IrVal *at, const Added *squares, const Added *sq
     Square q;
     IrVal *y;
     double c;
-    if (!square_of_mean(w, square->v, &q, anywhere) || !sums_of(w, squares->v, &s, false) || !squares_of(w, &s, &q, &y, &c)) return NULL;
+    if (!square_of_mean(w, square->v, &q, anywhere) || !sums_of(w, squares->v, &s, false) || !squares_of(w, at, &s, &q, &y, &c)) return NULL;
     const IrVal *x = q.root.of;
     if (!ir_type_equal(&x->type, &y->type)) return NULL;
     Extent inner = inner_extent(&q), whole = whole_extent(&q), over = extent_of(&s, y, y != s.of);

@@ -386,13 +386,15 @@ class Game(Evaluator):
         self.at_once(s.body, lambda t: self.statement(t, scope), lambda t: t.line)
 
     def at_once(self, items, do, line):
-        """What each changes from one starting point. A state that several commit becomes the mean over the applications of all."""
+        """What each changes from one starting point, optimisers' states too. A state that several commit becomes the mean over the applications of all."""
         start, changed, around, self.together = self.env, {}, self.together, {}
+        rules, applied = self.rules, {}
         for t in items:
-            self.env = start
+            self.env, self.rules = start, {k: dict(v) for k, v in rules.items()}
             do(t)
             self.join(changed, start, line(t))
-        self.env = start | changed
+            applied |= {k: v for k, v in self.rules.items() if k not in rules or v["steps"] is not rules[k]["steps"]}
+        self.env, self.rules = start | changed, rules | applied
         together, self.together = self.together, around
         self.put_means(together)
 
