@@ -167,10 +167,11 @@ static bool reads_for_many(const Walk *w, const LoopBody *b)
     return false;
 }
 
-/* Are a loop's turns written one after another? A few that read numbers for many points: those then have constant places, and no branch is guessed between them. */
+/* Are a loop's turns written one after another? A few of a chain that reads numbers for many points: those then have constant places, and no branch is guessed
+ * between them. */
 static bool is_unrolled(const Walk *w, const LoopIns *i)
 {
-    if ((i->op != LOOP_do && i->op != LOOP_for) || i->from.n || i->to.n || i->to.c <= i->from.c || i->to.c - i->from.c > LOOP_LANES * i->step) return false;
+    if ((i->op != LOOP_do && i->op != LOOP_for) || !i->n_args || i->from.n || i->to.n || i->to.c <= i->from.c || i->to.c - i->from.c > LOOP_LANES * i->step) return false;
     return !has_loops(i->body) && reads_for_many(w, i->body);
 }
 
