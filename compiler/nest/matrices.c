@@ -409,10 +409,9 @@ static void choose_own(const Nest *n, Code *c)
 void nest_own(Nest *n)
 {
     const KMatrices *m = n->k->matrices;
-    Code c = {.m = m, .elem = n->k->nodes.v[0]->result[0].type.elem, .own = true, .width = K_LANES};
+    Code c = {.m = m, .elem = n->k->nodes.v[0]->result[0].type.elem, .own = true, .width = K_LANES, .align = 64};
     LoopIndex from;
     At at;
-    c.align = K_LANES * (unsigned)ir_elem_bytes(c.elem);
     choose_own(n, &c);
     nest_at_panel(n);
     c.x = nest_panel(n, m->from[0], &from);
