@@ -18,7 +18,8 @@ static int wide_side(const KKernel *inner)
     for (int i = 0; i < n->n_args; i++)
         if (n->arg[i]->type.rank > 1 || n->arg[i]->type.axes.n != 1 || n->attr->pair_over[i / 2].n != 1) return -1;
     int side = kernel_inner_wide(free_extent(n->arg[0]), free_extent(n->arg[1]));
-    return n->arg[side]->type.rank == 1 && free_extent(n->arg[!side]) <= MOST_FEW ? side : -1;
+    int64_t few = free_extent(n->arg[!side]);               /* of none there is no tile that would add up */
+    return n->arg[side]->type.rank == 1 && few > 0 && few <= MOST_FEW ? side : -1;
 }
 
 static bool is_of(const KPlan *p, const KAccum *sum, const KKernel *inner, int pair, const IrVal *v)

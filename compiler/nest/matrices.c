@@ -317,7 +317,7 @@ static void choose_tile(const Nest *n, Code *c)
     while (m->part && m->row.extent % c->rows) c->rows--;   /* sums that wait may not be made twice */
     while (beside > 1 && (beside * c->rows > room || beside * c->width > m->lanes.extent)) beside = numbers ? beside - 1 : beside / 2;
     c->flight = (int)beside;
-    while (m->part && m->group % c->flight) c->flight--;
+    while (m->part && (m->group % c->flight || m->lanes.extent / K_LANES % c->flight)) c->flight--;       /* in the last unit, too */
     c->has_panel = m->how == K_COPIED || m->how == K_TURNED;
     c->held = m->whole ? 1 : K_CHUNK + K_LANES;
     for (int i = 0; i < m->chain.n && m->whole; i++) c->held *= m->chain.v[i].extent;

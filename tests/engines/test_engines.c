@@ -468,7 +468,7 @@ static void long_chains(Case *c, uint64_t seed)
 {
     uint64_t state = seed * 0x9e3779b97f4a7c15u;
     IrElem   t = PICK(&state, 0, 0, 1) ? IR_F64 : IR_F32;
-    int64_t  k = PICK(&state, 8192, 8200, 16411), rows = PICK(&state, 16, 17, 24, 48), lanes = PICK(&state, 16, 32, 48, 64), last = PICK(&state, 0, 1);
+    int64_t  k = PICK(&state, 8192, 8200, 16411), rows = PICK(&state, 16, 17, 21, 24, 25, 48), lanes = PICK(&state, 16, 32, 48, 64, 80, 144), last = PICK(&state, 0, 1);
     c->m = ir_module(c->arena, IR_F32);
     c->f = ir_fn(c->m, "long", IR_FN_INIT);
     IrBuilder b = {.m = c->m, .block = &c->f->body};
