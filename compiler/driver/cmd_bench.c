@@ -12,7 +12,7 @@
 typedef struct Row {
     const char *text;
     int         call;                                       /* of the code's */
-    double      flops, bytes, ms;                           /* of one turn first, then of all turns of the loops around (add_up) */
+    double      flops, bytes, ms;                           /* flops and ms of one turn first, then of all turns of the loops around (add_up); bytes of one */
 } Row;
 
 typedef struct Part { const char *name; ARRAY(Row) rows; double ms; int64_t runs; } Part;     /* a function */

@@ -367,8 +367,8 @@ static bool is_function_alone(Walk *w, IrVal *v)
     return tree_reading(w, v) == READ_FUNCTION && tree_info(w, v)->functions == 1;
 }
 
-/* One function in arithmetic of one number of a function: 1 - beta^step, an optimiser's, which counts from 1. */
-static bool is_of_counter(const Walk *w, const IrVal *v)
+/* One number where an update is made of its losses and slopes, as 1 - beta^step or w - rate * slope: an optimiser's arithmetic stays as it is written. */
+static bool is_one_number(const Walk *w, const IrVal *v)
 {
     return w->skip_derivatives && v->type.rank == 0 && v->type.axes.n == 0;
 }
@@ -378,7 +378,7 @@ static IrVal *with_tails(Walk *w, IrVal *v, IrVal *made)
 {
     bool head = tree_is_head(w, v);
     int functions = tree_info(w, v)->functions;
-    if (functions == 0 || is_function_alone(w, v) || (functions == 1 && is_of_counter(w, v))) return made;
+    if (functions == 0 || is_function_alone(w, v) || (functions == 1 && is_one_number(w, v))) return made;
     if (!head && is_product_of_closed(w, v)) return made;
     IrVal *r = tree_with_tails(w, v, made, !made && (head || tree_info(w, v)->holds || is_off(w, v)));
     if (!r || r == made) return made;
@@ -419,7 +419,7 @@ static IrVal *all_in_f64(Walk *w, IrVal *v)
     const NodeInfo *i = tree_info(w, v);
     bool small = i->functions && i->size <= TREE_NODES;
     bool some = tree_is_head(w, v) ? i->functions || divides(w, v) : small && ((i->functions > 1 && is_off(w, v)) || may_cancel(w, v));
-    some = some && !is_function_alone(w, v);
+    some = some && !is_function_alone(w, v) && !is_one_number(w, v);
     IrVal *made = some ? tree_in_f64(w, v) : NULL;
     if (!made) return NULL;
     IrBuilder b = tree_before(w, v);

@@ -447,23 +447,14 @@ bool tail_sign(const Tail *a, int *sign, double *from)
     return false;
 }
 
-/* Where |a|, which beside others is half its first term at least, is number + powers |T| and more; -100 and less: further out. */
-static double reaches(const Tail *a, const TailTerm *first, double number, double powers)
+bool tail_runs_off(const Tail *a, double *from)
 {
-    double T = -0.5, share = a->n == 1 ? 1 : 0.5;
-    while (T > -100 && size_at(first, T) < math_log_f64((number - powers * T) / share)) T *= 1.0625;
-    return T;
-}
-
-bool tail_runs_off(const Tail *a, double *from, double *near)
-{
-    enum { ALL = 750, LAST_PLACE = 44 };                    /* exp(-ALL) is 0 in f64; exp(-LAST_PLACE) with room for slopes */
+    enum { ENOUGH = 1500 };                                 /* exp(-ENOUGH / 2) is 0 in f64 */
     int sign;
-    double begins = 0;
     const TailTerm *first = tail_first(a);
-    if (!first || !(first->e < 0 || (first->e == 0 && first->j > 1)) || !tail_sign(a, &sign, &begins)) return false;
-    double zero = reaches(a, first, ALL, 0);
-    *from = fmin(*from, fmin(begins, zero));
-    *near = fmin(*near, fmin(begins, reaches(a, first, LAST_PLACE, TAIL_LOW)));
-    return zero > -100;
+    if (!first || !(first->e < 0 || (first->e == 0 && first->j > 1)) || !tail_sign(a, &sign, from)) return false;
+    double T = -0.5;
+    while (T > -100 && size_at(first, T) < math_log_f64(ENOUGH)) T *= 1.0625;
+    *from = fmin(*from, T);
+    return T > -100;
 }

@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "compiler/opt/two.h"
 
-enum { TAIL_TERMS = 32, TAIL_FEW = 8, TAIL_LOW = 4, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
+enum { TAIL_TERMS = 32, TAIL_FEW = 8, TAIL_UNIT = 32 * 27 * 125 * 7 };     /* powers of E are whole multiples of 1 / TAIL_UNIT */
 
 typedef struct TailTerm {
     int64_t e;
@@ -27,7 +27,7 @@ typedef struct Tail {
     int      n;
     bool     whole;                                         /* nothing is cut off */
     const void *direction;                                  /* tree_tail.c: what T is; NULL: there is no T in it */
-    double   from, near;                                    /* the same: it is that where T is below; and within a last place of f64 beside powers up to TAIL_LOW */
+    double   from;                                          /* the same: it is that where T is below */
     int64_t  lowest;                                        /* the same: the lowest power of a row that it is made of */
     bool     logs_of_0;                                     /* the same: the logarithm is taken of what is 0 far enough */
     bool     gone;                                          /* the same: something in it is below all powers */
@@ -57,8 +57,7 @@ Tail *tail_tanh(const TailSpace *space, const Tail *a);
 
 /* The sign for all T below *from, which may be lowered; false: not known. */
 bool tail_sign(const Tail *a, int *sign, double *from);
-/* Does a go to inf or -inf so fast that exp(-|a|) is below all powers? *from is lowered to where it is 0, and
- * *near to where it is less than a last place of f64 of powers up to TAIL_LOW. */
-bool tail_runs_off(const Tail *a, double *from, double *near);
+/* Does a go to inf or -inf so fast that exp(-|a|) is below all powers? *from is lowered to where it is 0 beside them. */
+bool tail_runs_off(const Tail *a, double *from);
 /* The first term that is not 0; NULL: none is known. */
 const TailTerm *tail_first(const Tail *a);

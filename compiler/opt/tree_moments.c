@@ -365,7 +365,7 @@ static IrVal *squared(const Walk *w, IrVal *v)
 static bool same_numbers(Walk *w, Square *q, IrVal *x, IrVal *z)
 {
     q->moved = axes_apart(w, x, z, &q->axes);
-    if (q->moved) return same_over(w, &q->axes, x, z);
+    if (q->moved) return q->root.n && same_over(w, &q->axes, x, z);
     return q->root.n ? same_anywhere(w, z, x, MOST_STEPS) : adds_elements(z, x);
 }
 

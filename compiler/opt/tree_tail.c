@@ -22,7 +22,7 @@ typedef struct Side {
     int    sign;                                            /* E = exp(sign * T) */
     const Linear *t;                                        /* T; NULL: not yet known */
     bool   clashes;                                         /* something else is in it */
-    double from, near;                                      /* it is that sum where sign * T is below; and within a last place of f64 beside low powers */
+    double from;                                            /* it is that sum where sign * T is below */
     int64_t lowest;                                         /* the lowest power of E of a row */
     bool logs_of_0;                                         /* the logarithm is taken of what vanishes, and was not written as an exponential */
     bool gone;                                              /* something in it is below all powers, and 0 */
@@ -119,20 +119,11 @@ static Tail *read_linear(Side *s, IrVal *v)
     return tail_t(s->space, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
 }
 
-static bool sign_of(Side *s, const Tail *a, int *sign)
-{
-    double from = 0;
-    bool is = tail_sign(a, sign, &from);
-    s->from = fmin(s->from, from);
-    s->near = fmin(s->near, from);
-    return is;
-}
-
 /* The sign of a - b. */
 static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
 {
     const Tail *of_a = read(s, a), *d = of_a ? tail_add(s->space, of_a, tail_scale(s->space, read(s, b), -1)) : NULL;
-    return d && sign_of(s, d, sign);
+    return d && tail_sign(d, sign, &s->from);
 }
 
 static Tail *read_select(Side *s, const IrNode *n)
@@ -147,7 +138,7 @@ static Tail *read_abs(Side *s, IrVal *v)
 {
     int sign;
     Tail *a = read(s, v);
-    return a && sign_of(s, a, &sign) ? tail_scale(s->space, a, sign < 0 ? -1 : 1) : NULL;
+    return a && tail_sign(a, &sign, &s->from) ? tail_scale(s->space, a, sign < 0 ? -1 : 1) : NULL;
 }
 
 static Tail *read_larger(Side *s, IrVal *const *arg, int which)
@@ -174,7 +165,7 @@ static Tail *logarithm_of(Side *s, const IrVal *v, Tail *t)
 /* What stands in an exponential. */
 static Tail *of_exponent(Side *s, Tail *a)
 {
-    if (a) s->gone |= tail_runs_off(a, &s->from, &s->near);
+    if (a) s->gone |= tail_runs_off(a, &s->from);
     return a;
 }
 
@@ -294,7 +285,6 @@ static Tail *read_new(Side *s, IrVal *v, TailReading *kept)
     t->space = NULL;
     t->direction = own.t;
     t->from = own.from;
-    t->near = own.near;
     t->lowest = first && first->e < own.lowest ? first->e : own.lowest;
     t->smallest = own.smallest;
     t->logs_of_0 = own.logs_of_0;
@@ -313,7 +303,6 @@ static Tail *read(Side *s, IrVal *v)
     if (!t) return NULL;
     meet(s, t->direction);
     s->from = fmin(s->from, t->from);
-    s->near = fmin(s->near, t->near);
     s->lowest = t->lowest < s->lowest ? t->lowest : s->lowest;
     s->logs_of_0 |= t->logs_of_0;
     s->gone |= t->gone;
@@ -487,18 +476,6 @@ static double end_of(const Power *p, bool all)
     return -far;
 }
 
-/* From where it is the sum: of what begins with a low power, in each derivative, from where the rest is nothing beside that. */
-static double begins(const Tail *t)
-{
-    bool low = true;
-    for (int order = 0; order < 3; order++) {
-        int i = 0;
-        while (i < t->n && (t->t[i].a.h == 0 || !counts(&t->t[i], order))) i++;
-        low = low && i < t->n && t->t[i].e <= TAIL_LOW * (int64_t)TAIL_UNIT;
-    }
-    return low ? t->near : t->from;
-}
-
 static bool find_power(const Tail *t, Power *p)
 {
     bool all;
@@ -509,7 +486,7 @@ static bool find_power(const Tail *t, Power *p)
         int64_t at = (t->t[i].e - p->least) / p->step;
         if (t->t[i].a.h != 0 && at < p->n) p->a[t->t[i].j - p->lowest_j][at] = t->t[i].a.h;
     }
-    p->below = fmin(begins(t), end_of(p, all));
+    p->below = fmin(t->from, end_of(p, all));
     return p->below > -FURTHEST;
 }
 

@@ -97,7 +97,7 @@ static const char *separated(const char *word) { return strpbrk(word, ";\t") ? "
 
 static void not_a_number(Table *t, const char *word, int64_t line, int64_t column)
 {
-    if (looks_like_number(word)) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is larger than any real", word);
+    if (looks_like_number(word)) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is beyond any real", word);
     else if (*word) gan_error_in(t->err, GAN_WRONG, t->path, "'%.32s' is not a number%s", word, separated(word));
     else gan_error_in(t->err, GAN_WRONG, t->path, "an empty cell, where a number is wanted");
     fail_at(t, GAN_WRONG, line, column);

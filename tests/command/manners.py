@@ -177,7 +177,7 @@ implicit G(z: real[2] ~ Normal(0, 1)) -> real[2] {{ z |> Mlp([8], 2) }}
 net D = Critic([8])
 compare c = {0}(ring, G, D)
 alternate 10 steps, batch 8 {{
-  update D {1} with adam(1e-3)
+  update D {1} with adam(1e-3) project clip(-1, 1)
   update G {2} with adam(1e-3)
 }}
 report d = c.estimate(n: 10)

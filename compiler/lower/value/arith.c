@@ -339,7 +339,7 @@ static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if (op == AST_OP_POW) return power(c, a, b, at);
     if (!arith_operands(c, a, b, at, &x, &y)) return val_error(c->L);
     if (op == AST_OP_DIV) x = real_of(c, x), y = real_of(c, y);
-    if (op == AST_OP_ADD || op == AST_OP_SUB) x = sum_square(c, a, x, at), y = sum_square(c, b, y, at);
+    if (op == AST_OP_ADD || op == AST_OP_SUB) x = sum_square(c, a, x, y, at), y = sum_square(c, b, y, x, at);
     bool equality = op == AST_OP_EQ || op == AST_OP_NE;
     if (!equality && refuse_bools(c, x, y, op, at)) return val_error(c->L);
     if (compares(op)) compare_exactly(c, &x, &y);

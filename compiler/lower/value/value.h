@@ -85,7 +85,7 @@ IrVal *exact_node(Lower *L, IrBuilder *b, const Value *v, IrElem elem);
 Value *sum_of_list(Lower *L, Value *list, Value *total);                       /* `total` is that of a list of known numbers */
 Value *sum_binary(Lower *L, AstOp op, const Value *a, const Value *b, Value *result);   /* these say of `result` what it is of a list, if an operand says it */
 Value *sum_negated(Lower *L, const Value *a, Value *result);
-IrVal *sum_square(Ctx *c, const Value *v, IrVal *number, Span at);             /* of the square of a list's sum, in the program's type: computed of the list; else `number` */
+IrVal *sum_square(Ctx *c, const Value *v, IrVal *number, const IrVal *other, Span at);   /* of the square of a list's sum beside a sum of its squares: computed of the list, in the program's type; else `number` */
 
 /* ---- face.c */
 
