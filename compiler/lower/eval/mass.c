@@ -1,8 +1,8 @@
 /* mass.c - densities of the program's own held to their draws: how much of exp(log_prob) lies where a share of the draws does.
  *
- * A distribution that says both how it is drawn and what its log_prob is is drawn a few thousand times, in double, with parameters a little beside where they begin, and
- * log_prob is added up over the stretches between some of these draws: over whole numbers, over a line, or over a plane, by midpoints, twice as far apart for what that is
- * worth. Where this cannot be computed, or what has been added up is not certain, nothing is said. Start at mass_look(), at the bottom. */
+ * A distribution that says both how it is drawn and what its log_prob is is drawn a few thousand times, in double, with parameters as they begin, and
+ * log_prob is added up over the stretches between some of these draws: over whole numbers, over a line, by midpoints that lie as near as the draws do, or over a plane; twice as
+ * far apart for what that is worth, and of which no one point may have much. Where this cannot be computed, or what has been added up is not certain, nothing is said. Start at mass_look(), at the bottom. */
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/own/graph.h"
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { DRAWN = 4096, ON_LINE = 4096, ON_SIDE = 72, MOST_VALUES = 4096, MOST_LOOKS = 3, STRETCHES = 4 };
+enum { DRAWN = 4096, BINS = 64, IN_BIN = 64, ON_LINE = BINS * IN_BIN, ON_SIDE = 72, MOST_VALUES = 4096, MOST_LOOKS = 3, STRETCHES = 4 };
 static const double OFF = 0.05;                             /* of a share of DRAWN draws, of which one deviation is 0.008 */
 
 typedef struct Mass {
@@ -64,7 +64,7 @@ static Value *number_here(Ctx *c, Value *v)
     double *x;
     IrVal  *t = v->kind == V_TENSOR ? v->tensor.v : NULL;
     if (!t) return v;
-    if (t->type.rank > 1 || t->type.elem == IR_BOOL || !now_numbers(c->L, &t, 1, NULL, 0, NOW_MOVED, &x)) return NULL;
+    if (t->type.rank > 1 || t->type.elem == IR_BOOL || !now_numbers(c->L, &t, 1, NULL, 0, NOW_FIRST, &x)) return NULL;
     int64_t n = t->type.rank ? t->type.dim[0] : 1;
     Value **of = arena_array(c->L->a, Value *, n + 1);
     for (int64_t i = 0; i < n; i++) of[i] = ir_is_real(t->type.elem) ? val_real(c->L, x[i]) : val_int(c->L, (int64_t)x[i]);
@@ -103,7 +103,7 @@ static bool see_draws(Mass *m)
     bool   ok = t && t->type.rank <= 1 && t->type.elem != IR_BOOL && ir_axes_within(ir_one_axis(a.axis), t->type.axes);
     m->each = ok ? ir_dims_size(&t->type) : 0;
     m->whole = ok && !ir_is_real(t->type.elem);
-    ok = ok && m->each >= 1 && m->each <= (m->whole ? 1 : 2) && now_numbers(L, &t, 1, NULL, 0, NOW_MOVED, &x);
+    ok = ok && m->each >= 1 && m->each <= (m->whole ? 1 : 2) && now_numbers(L, &t, 1, NULL, 0, NOW_FIRST, &x);
     if (ok) m->elem = t->type.elem, m->rank = t->type.rank, m->draw = along(L, t, a.axis, x);
     end(&a);
     return ok;
@@ -126,7 +126,7 @@ static bool densities_at(const Mass *m, const double *x, int64_t n, double *out)
     IrVal *g = val_bad(v) || v->kind == V_RECORD ? NULL : as_real(&a.in, v, m->at);
     bool   ok = g && !g->type.rank;
     if (ok) g = ir_spread(fn_builder(&a.in), g, ir_axes_minus(ir_one_axis(a.axis), g->type.axes));
-    ok = ok && now_numbers(L, &g, 1, &(NowGiven){z, x}, 1, NOW_MOVED, &y);
+    ok = ok && now_numbers(L, &g, 1, &(NowGiven){z, x}, 1, NOW_FIRST, &y);
     if (ok) y = along(L, g, a.axis, y);
     end(&a);
     for (int64_t i = 0; i < n && ok; i++) ok = !isnan(y[i]) && y[i] < HUGE_VAL, out[i] = exp(y[i]);
@@ -135,33 +135,68 @@ static bool densities_at(const Mass *m, const double *x, int64_t n, double *out)
 
 /* ---- how much lies there */
 
-/* Over [lo, hi] of a line, or whole numbers from lo to hi. */
-static bool mass_on_line(const Mass *m, double lo, double hi, double *mass)
+typedef struct Sum { double all, half, doubt, most; } Sum;  /* of all points, and of every other one; how far these are apart; the most of one point */
+
+static void add_point(Sum *s, int i, double mass)
 {
-    double x[ON_LINE] = {0}, p[ON_LINE], half = 0;
-    int    n = m->whole ? (int)(hi - lo) + 1 : ON_LINE;
-    double step = m->whole ? 1 : (hi - lo) / n;
-    for (int i = 0; i < n; i++) x[i] = m->whole ? lo + i : lo + (i + 0.5) * step;
+    s->all += mass;
+    s->half += i % 2 ? 0 : 2 * mass;
+    s->most = fmax(s->most, mass);
+}
+
+static bool is_certain(const Sum *s)
+{
+    enum { LEAST = 200 };                                   /* points that have a share each */
+    return fabs(s->half - s->all) + s->doubt <= 0.01 * fmax(1, s->all) && LEAST * s->most <= s->all;
+}
+
+/* Whole numbers from lo to hi. */
+static bool mass_of_numbers(const Mass *m, double lo, double hi, double *mass)
+{
+    double x[MOST_VALUES] = {0}, p[MOST_VALUES];
+    int    n = (int)(hi - lo) + 1;
+    for (int i = 0; i < n; i++) x[i] = lo + i;
     *mass = 0;
     if (!densities_at(m, x, n, p)) return false;
-    for (int i = 0; i < n; i++) *mass += p[i] * step, half += i % 2 ? 0 : 2 * p[i] * step;
-    return m->whole || fabs(half - *mass) <= 0.01 * fmax(1, *mass);
+    for (int i = 0; i < n; i++) *mass += p[i];
+    return true;
+}
+
+/* Between two of the draws, which are in order: in bins with as many of them each. */
+static bool mass_on_line(const Mass *m, const double *draw, int from, int to, double *mass)
+{
+    double x[ON_LINE] = {0}, p[ON_LINE], step[BINS];
+    Sum    sum = {0};
+    for (int b = 0; b < BINS; b++) {
+        double lo = draw[from + (to - from) * b / BINS];
+        step[b] = (draw[from + (to - from) * (b + 1) / BINS] - lo) / IN_BIN;
+        for (int i = 0; i < IN_BIN; i++) x[b * IN_BIN + i] = lo + (i + 0.5) * step[b];
+    }
+    if (!densities_at(m, x, ON_LINE, p)) return false;
+    for (int b = 0; b < BINS; b++) {
+        Sum bin = {0};
+        for (int i = 0; i < IN_BIN; i++) add_point(&bin, i, p[b * IN_BIN + i] * step[b]);
+        sum.all += bin.all, sum.half += bin.all, sum.doubt += fabs(bin.half - bin.all), sum.most = fmax(sum.most, bin.most);
+    }
+    *mass = sum.all;
+    return is_certain(&sum);
 }
 
 /* Over [lo[0], hi[0]] by [lo[1], hi[1]]. */
 static bool mass_on_plane(const Mass *m, const double lo[2], const double hi[2], double *mass)
 {
     enum { N = ON_SIDE * ON_SIDE };
-    double *x = arena_array(m->c->L->work, double, 2 * N), *p = arena_array(m->c->L->work, double, N), half = 0;
+    double *x = arena_array(m->c->L->work, double, 2 * N), *p = arena_array(m->c->L->work, double, N);
     double  size = (hi[0] - lo[0]) * (hi[1] - lo[1]) / N;
+    Sum     sum = {0};
     for (int i = 0; i < N; i++) {
         x[2 * i] = lo[0] + (i / ON_SIDE + 0.5) * (hi[0] - lo[0]) / ON_SIDE;
         x[2 * i + 1] = lo[1] + (i % ON_SIDE + 0.5) * (hi[1] - lo[1]) / ON_SIDE;
     }
-    *mass = 0;
     if (!densities_at(m, x, N, p)) return false;
-    for (int i = 0; i < N; i++) *mass += p[i] * size, half += (i / ON_SIDE + i) % 2 ? 0 : 2 * p[i] * size;
-    return fabs(half - *mass) <= 0.02 * fmax(1, *mass);
+    for (int i = 0; i < N; i++) add_point(&sum, i / ON_SIDE + i, p[i] * size);
+    *mass = sum.all;
+    return is_certain(&sum);
 }
 
 static int by_size(const void *a, const void *b)
@@ -191,7 +226,7 @@ static double share_within(const Mass *m, const double *lo, const double *hi)
     return (double)n / DRAWN;
 }
 
-/* A value that comes again and again has a probability of its own, and no density. (Draws of 24 bits meet now and then.) */
+/* A value that comes again and again, as of max(0, x), has a probability of its own, and no density. (Draws of 24 bits meet now and then.) */
 static bool has_atoms(const double *x)
 {
     enum { AGAIN = 6 };
@@ -204,17 +239,28 @@ typedef struct Found { double lo[2], hi[2], share, mass; } Found;
 
 static bool is_off(const Found *f) { return fabs(f->mass - f->share) > OFF * fmax(1, f->mass); }
 
-static bool look_on_line(const Mass *m, Found *f, int *n)
+/* All that are drawn. */
+static bool look_at_numbers(const Mass *m, Found *f, int *n)
 {
     const double *x = sorted(m, 0);
-    if (!isfinite(x[0]) || !isfinite(x[DRAWN - 1]) || (!m->whole && has_atoms(x)) || (m->whole && x[DRAWN - 1] - x[0] >= MOST_VALUES)) return false;
-    int ends[STRETCHES + 1] = {DRAWN / 100, DRAWN / 4, DRAWN / 2, 3 * DRAWN / 4, DRAWN - 1 - DRAWN / 100};
-    for (int i = 0; i <= STRETCHES; i++) {                  /* all of it, and its parts; of whole numbers all that are drawn */
-        if (i && m->whole) break;
+    if (!isfinite(x[0]) || !isfinite(x[DRAWN - 1]) || x[DRAWN - 1] - x[0] >= MOST_VALUES) return false;
+    *n = 1;
+    *f = (Found){.lo = {x[0]}, .hi = {x[DRAWN - 1]}, .share = 1};
+    return mass_of_numbers(m, x[0], x[DRAWN - 1], &f->mass);
+}
+
+/* All of it, and its parts. */
+static bool look_on_line(const Mass *m, Found *f, int *n)
+{
+    static const int ends[STRETCHES + 1] = {DRAWN / 100, DRAWN / 4, DRAWN / 2, 3 * DRAWN / 4, DRAWN - 1 - DRAWN / 100};
+    const double *x = sorted(m, 0);
+    if (!isfinite(x[0]) || !isfinite(x[DRAWN - 1]) || has_atoms(x)) return false;
+    for (int i = 0; i <= STRETCHES; i++) {
+        int from = ends[i ? i - 1 : 0], to = ends[i ? i : STRETCHES];
         Found *a = &f[(*n)++];
-        *a = (Found){.lo = {x[i ? ends[i - 1] : m->whole ? 0 : ends[0]]}, .hi = {x[i ? ends[i] : m->whole ? DRAWN - 1 : ends[STRETCHES]]}};
+        *a = (Found){.lo = {x[from]}, .hi = {x[to]}};
         a->share = share_within(m, a->lo, a->hi);
-        if (!mass_on_line(m, a->lo[0], a->hi[0], &a->mass)) return false;
+        if (!mass_on_line(m, x, from, to, &a->mass)) return false;
     }
     return true;
 }
@@ -278,7 +324,8 @@ void mass_look(Ctx *c, Dist *d, Span at)
     Mass  m = {.c = c, .d = d, .at = at};
     Found f[STRETCHES + 1];
     int   n = 0;
-    if (!may_look(c, d) || !see_arguments(&m) || !see_draws(&m) || !(m.each == 1 ? look_on_line(&m, f, &n) : look_on_plane(&m, f, &n))) return;
+    if (!may_look(c, d) || !see_arguments(&m) || !see_draws(&m) || dist_measure(c, d, at) != (m.whole ? MEASURE_COUNTING : MEASURE_LEBESGUE)) return;
+    if (!(m.whole ? look_at_numbers(&m, f, &n) : m.each == 1 ? look_on_line(&m, f, &n) : look_on_plane(&m, f, &n))) return;
     for (int i = 0; i < n; i++) {
         if (!is_off(&f[i])) continue;
         say(&m, f, n, i);
