@@ -337,25 +337,29 @@ static bool has_member(const Compare *k, const char *name)
     return false;
 }
 
+enum { MOST_LOOKS = 1000 };
+
 typedef struct LibraryTerm { const Compare *of; const Ast *e; const char *member; bool up; } LibraryTerm;
 
-/* The term of a loss that is the library's, behind signs, beside terms of the program's own, by the name of a loss or a let: of is NULL where there is none. */
-static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up)
+/* The term of a loss that is the library's, behind signs, beside terms of the program's own, by the name of a loss or a let: of is NULL where there is none, or none of
+ * the first *looks that are looked at. */
+static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up, int *looks)
 {
     Ctx          in = *c;
     LibraryTerm  t = {.e = e, .up = up};
+    if (--*looks < 0) return t;
     const Bound *b = e->kind == AST_NAME ? names_use(c->L->names, e) : NULL;
     const Value *v = b && !b->let ? scope_find(&in, e, false) : NULL;
     const Ast   *value = e->kind == AST_BLOCK ? ast_block_value(e) : b ? b->let : NULL;
-    if (value) return library_term(c, value, up);
-    if (e->kind == AST_UNARY && e->unary.op == AST_OP_NEG) return library_term(c, e->unary.operand, !up);
+    if (value) return library_term(c, value, up, looks);
+    if (e->kind == AST_UNARY && e->unary.op == AST_OP_NEG) return library_term(c, e->unary.operand, !up, looks);
     if (e->kind == AST_BINARY && (e->binary.op == AST_OP_ADD || e->binary.op == AST_OP_SUB)) {
-        LibraryTerm left = library_term(c, e->binary.left, up);
-        return left.of ? left : library_term(c, e->binary.right, up != (e->binary.op == AST_OP_SUB));
+        LibraryTerm left = library_term(c, e->binary.left, up, looks);
+        return left.of ? left : library_term(c, e->binary.right, up != (e->binary.op == AST_OP_SUB), looks);
     }
     if (v && v->kind == V_THUNK && !v->thunk.let && v->thunk.scope) {
         in.scope = v->thunk.scope;
-        return library_term(&in, v->thunk.expr, up);
+        return library_term(&in, v->thunk.expr, up, looks);
     }
     t.of = library_loss(&in, e, &t.member);
     return t;
@@ -365,7 +369,8 @@ static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up)
 static bool warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kind)
 {
     const Ast  *whole = s->update.value;
-    LibraryTerm t = library_term(c, whole, s->update.goal == AST_GOAL_MAXIMIZE);
+    int         looks = MOST_LOOKS;
+    LibraryTerm t = library_term(c, whole, s->update.goal == AST_GOAL_MAXIMIZE, &looks);
     bool        said = false;
     for (int i = 0; t.of && i < who->n; i++) {
         bool is_model, is_critic = critic_of(c, t.of, who->p[i], &is_model) == who->p[i];
