@@ -202,6 +202,17 @@ static void add_breakpoint(const Repl *r, Text *t, int number)
     text_add(t, ": ");
 }
 
+/* Once: nothing is lost, but what was long ago takes longer to come to. */
+static void say_full(Repl *r)
+{
+    DebugCost c;
+    if (r->told_full || !r->d) return;
+    debug_cost(r->d, &c);
+    if (!c.disk_full) return;
+    r->told_full = true;
+    say_line((void *)&r->o->run, "snapshots of the past do not fit on the disk (TMPDIR): fewer are kept, and going far back takes longer; --past MIB gives them memory");
+}
+
 void repl_say_place(Repl *r)
 {
     const DebugPlace *p = &r->place;
@@ -214,16 +225,7 @@ void repl_say_place(Repl *r)
     if (p->next) text_printf(&t, "next is %s", repl_statement(r, p->next));
     else text_add(&t, "the run is over");
     puts(text_str(&t));
-}
-
-/* Once: nothing is lost, but what was long ago takes longer to come to. */
-static void say_full(Repl *r)
-{
-    DebugCost c;
-    debug_cost(r->d, &c);
-    if (!c.disk_full || r->told_full) return;
-    r->told_full = true;
-    say_line((void *)&r->o->run, "snapshots of the past do not fit on the disk (TMPDIR): fewer are kept, and going far back takes longer; --past MIB gives them memory");
+    say_full(r);
 }
 
 static void say_stop(Repl *r)
@@ -254,7 +256,6 @@ static void go(Repl *r, DebugHow how, int64_t n, const char *player)
     debug_go(r->d, how, n, player, &r->place);
     say_stop(r);
     r->ran = NULL;
-    say_full(r);
 }
 
 /* ---- commands ---------------------------------------------------------------------------------------------------- */
