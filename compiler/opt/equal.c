@@ -72,6 +72,8 @@ bool equal_rows(const IrNode *a, const IrNode *b)
 {
     IrAttrKey keys[IR_ATTR_COUNT];
     if (a->op != b->op || a->n_args != b->n_args || a->n_results != b->n_results || a->n_bodies != b->n_bodies) return false;
+    for (int i = 0; i < a->n_results; i++)
+        if (a->result[i].type.elem != b->result[i].type.elem) return false;
     for (int i = ir_attr_keys(a->op, keys); i > 0; i--)
         if (!attr_equal(a, b, keys[i - 1])) return false;
     return true;

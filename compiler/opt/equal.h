@@ -11,7 +11,7 @@ uint32_t equal_hash(const IrNode *n);
 /* The same with its operands, known by numbers: number_of(self, operand), the same for equal ones. */
 uint32_t equal_hash_with(const IrNode *n, uint32_t (*number_of)(const void *self, const IrVal *v), const void *self);
 bool equal_heads(const IrNode *a, const IrNode *b);
-bool equal_rows(const IrNode *a, const IrNode *b);          /* the same without the types of results, so that axes may differ */
+bool equal_rows(const IrNode *a, const IrNode *b);          /* the same of elements of the same types, whose axes may differ */
 bool equal_places(const uint32_t *number, IrVal *const *a, IrVal *const *b, int n);
 /* Two nodes of two bodies: no effect, operands at the same places, and equal bodies. */
 bool equal_inside(uint32_t *number, const IrNode *a, const IrNode *b);
