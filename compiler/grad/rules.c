@@ -13,6 +13,14 @@
 
 static IrVal *equals(IrBuilder *B, IrVal *a, double x) { return ir_compare(B, IR_EQ, a, ir_const_like(B, a, x)); }
 
+/* x, with 0 for what is below the smallest normal number, if x is a list of f32. A layer's units that are far out would send such slopes on into
+ * products, and there each takes up to 150 clocks of some processors (docs/machine.md). A number by itself, as a critic's, keeps them. */
+static IrVal *unless_subnormal(IrBuilder *B, IrVal *x)
+{
+    if (x->type.elem != IR_F32 || !x->type.rank) return x;
+    return ir_select(B, ir_compare(B, IR_LT, ir_abs(B, x), ir_const_like(B, x, 0x1p-126)), ir_const_like(B, x, 0), x);
+}
+
 /* b * a^(b-1), where b = 0 is a known zero even if a is 0 too. Of a known b nothing is asked of it, so that b - 1 is known, too. */
 static IrVal *pow_by_base(IrBuilder *B, IrVal *g, IrVal *a, IrVal *b)
 {
