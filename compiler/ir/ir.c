@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 
+#include <math.h>
 #include <string.h>
 
 bool ir_compare_holds(IrCompare how, int sign)
@@ -367,3 +368,52 @@ bool ir_is_const(const IrVal *v, double *value)
     if (value) *value = v->def->attr->value;
     return true;
 }
+
+/* Draws are never 0, nor times a number that they do not vanish with. */
+static bool is_scaled_draw(IrVal *const *arg)
+{
+    static const double least = 1e-20;
+    bool is = false;
+    double c;
+    for (int i = 0; i < 2; i++) {
+        const IrNode *draw = arg[1 - i]->def;
+        is = is || (draw && (draw->op == IR_normal || draw->op == IR_uniform) && ir_is_const(arg[i], &c) && fabs(c) >= least);
+    }
+    return is;
+}
+
+static bool may_be_minus_zero(const IrVal *v, int depth)
+{
+    enum { DEEPEST = 8 };
+    double c;
+    if (!ir_is_real(v->type.elem)) return false;
+    if (ir_is_const(v, &c)) return c == 0 && signbit(c);
+    if (!v->def || depth == DEEPEST) return true;
+    IrVal *const *arg = v->def->arg;
+    switch (v->def->op) {
+    case IR_exp:
+    case IR_sigmoid:
+    case IR_dsigmoid:
+    case IR_softplus:
+    case IR_abs:
+    case IR_norm:
+    case IR_uniform:
+    case IR_normal: return false;
+    case IR_mul: return arg[0] != arg[1] && !is_scaled_draw(arg);
+    case IR_add: return may_be_minus_zero(arg[0], depth + 1) && may_be_minus_zero(arg[1], depth + 1);
+    case IR_sub: return may_be_minus_zero(arg[0], depth + 1);
+    case IR_select: return may_be_minus_zero(arg[1], depth + 1) || may_be_minus_zero(arg[2], depth + 1);
+    case IR_convert:
+    case IR_spread:
+    case IR_broadcast:
+    case IR_reshape:
+    case IR_transpose:
+    case IR_slice:
+    case IR_as_feature:
+    case IR_as_sample:
+    case IR_stop: return may_be_minus_zero(arg[0], depth + 1);
+    default: return true;
+    }
+}
+
+bool ir_may_be_minus_zero(const IrVal *v) { return may_be_minus_zero(v, 0); }

@@ -223,6 +223,7 @@ int      *ir_use_counts(const IrModule *m, const IrFn *f, Arena *scratch);      
 /* One of v on one of `on`: reflexive; what goes into a scan or cond counts for all that comes out. Takes as long as what v is made of. */
 bool      ir_depends(IrVal *const *v, int n, IrVal *const *on, int n_on);
 bool      ir_is_const(const IrVal *v, double *value);                            /* value may be NULL */
+bool      ir_may_be_minus_zero(const IrVal *v);                                 /* -0, of reals: then v + 0 is another number, 1 / v of the other sign */
 
 /* ---- shapes of the exact meaning (docs/ir.md) ------------------------------------------------------------------- */
 

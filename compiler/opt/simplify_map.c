@@ -1,4 +1,4 @@
-/* simplify_map.c - rules of element-wise rows. x is any operand, c a constant; "to the bit" but for the sign of zero. */
+/* simplify_map.c - rules of element-wise rows. x is any operand, c a constant; to the bit, the sign of zero included. */
 #include "compiler/opt/simplify.h"
 
 #include <math.h>
@@ -83,10 +83,17 @@ IrVal *simplify_neg(IrBuilder *b, const IrNode *n)
     return NULL;
 }
 
-static bool is_zero(IrVal *v)
+/* Is it 0, or -0, everywhere? */
+static bool is_zero(IrVal *v, bool minus)
 {
     double c;
-    return simplify_number(v, &c) && c == 0;
+    return simplify_number(v, &c) && c == 0 && !signbit(c) == !minus;
+}
+
+/* x + 0 is 0 where x is -0. */
+static bool adds_nothing(IrVal *x, IrVal *zero)
+{
+    return is_zero(zero, true) || (is_zero(zero, false) && !ir_may_be_minus_zero(x));
 }
 
 /* select(c, x, 0) + select(c, y, 0) = select(c, x + y, 0), and likewise with the zeros first: masks of gradients meet. */
@@ -96,7 +103,7 @@ static IrVal *merge_masks(IrBuilder *b, const IrNode *n)
     IrVal *const *p = n->arg[0]->def->arg, *const *q = n->arg[1]->def->arg;
     if (p[0] != q[0] || !ir_type_equal(&n->arg[0]->type, &n->arg[1]->type)) return NULL;
     for (int i = 1; i < 3; i++) {
-        if (!is_zero(p[i]) || !is_zero(q[i])) continue;
+        if (!is_zero(p[i], false) || !is_zero(q[i], false)) continue;
         IrVal *x = simplify_like(b, n, (IrVal *[]){p[3 - i], q[3 - i]});
         IrVal *v = i == 2 ? ir_select(b, p[0], x, p[i]) : ir_select(b, p[0], p[i], x);
         return as_result(b, n, v);
@@ -107,7 +114,7 @@ static IrVal *merge_masks(IrBuilder *b, const IrNode *n)
 IrVal *simplify_add(IrBuilder *b, const IrNode *n)
 {
     for (int i = 0; i < 2; i++) {
-        if (is_number(n, i, 0)) return as_result(b, n, n->arg[1 - i]);
+        if (adds_nothing(n->arg[1 - i], n->arg[i])) return as_result(b, n, n->arg[1 - i]);
         IrVal *minus = made_by(n->arg[i], IR_neg);
         if (minus) return ir_sub(b, n->arg[1 - i], minus);
     }
@@ -116,8 +123,8 @@ IrVal *simplify_add(IrBuilder *b, const IrNode *n)
 
 IrVal *simplify_sub(IrBuilder *b, const IrNode *n)
 {
-    if (is_number(n, 1, 0)) return as_result(b, n, n->arg[0]);
-    if (is_number(n, 0, 0)) return as_result(b, n, ir_neg(b, n->arg[1]));
+    if (is_zero(n->arg[1], false)) return as_result(b, n, n->arg[0]);
+    if (is_zero(n->arg[0], true) || (is_number(n, 0, 0) && !is_real(n))) return as_result(b, n, ir_neg(b, n->arg[1]));
     IrVal *minus = made_by(n->arg[1], IR_neg);
     if (minus) return ir_add(b, n->arg[0], minus);
     return merge_masks(b, n);
@@ -186,12 +193,13 @@ IrVal *simplify_pow(IrBuilder *b, const IrNode *n)
     return y ? as_result(b, n, y) : NULL;
 }
 
-/* fma(1, x, y) = x + y; fma(x, y, 0) = x * y; of three numbers a number. */
+/* fma(1, x, y) = x + y; fma(x, y, -0) = x * y, and so with 0 where the product is a square. */
 IrVal *simplify_fma(IrBuilder *b, const IrNode *n)
 {
     for (int i = 0; i < 2; i++)
         if (is_number(n, i, 1)) return as_result(b, n, ir_add(b, n->arg[1 - i], n->arg[2]));
-    return is_number(n, 2, 0) ? as_result(b, n, ir_mul(b, n->arg[0], n->arg[1])) : NULL;
+    bool product = is_zero(n->arg[2], true) || (is_zero(n->arg[2], false) && n->arg[0] == n->arg[1]);
+    return product ? as_result(b, n, ir_mul(b, n->arg[0], n->arg[1])) : NULL;
 }
 
 /* ---- choices ---------------------------------------------------------------------------------------------------- */

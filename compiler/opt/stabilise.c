@@ -304,14 +304,15 @@ static bool is_better_wide(Walk *w, Reader *r, IrBuilder *b, Form *f)
     return made && (cancels || is_off(w, made));
 }
 
-/* Sums whose terms may cancel need f64: of functions of T alone (what else is in it has been rounded already), or of functions that are computed so in turn. */
+/* Sums whose terms may cancel need f64: of functions of T alone, or beside one of T that is a leaf. What else is in it has been rounded already: two
+ * products of activations, (1 - z) * n + z * h, are off by last places of their terms. */
 static IrVal *write_best(Walk *w, Reader *r, IrBuilder *b, Form *f)
 {
     bool head = tree_is_head(w, r->root), cancels;
     IrElem own = r->root->type.elem;
-    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_functions = tree_is_of_direction(r, f) || tree_has_opaque(r, f);
+    bool wide = head || r->wide || has_untidy_exponent(&r->space, f) || has_many(f), of_t = tree_is_of_direction(r, f) || tree_has_function_of_direction(r, f);
     if (wide) return write_form(w, r, b, IR_F64, f, &cancels);
-    bool better = own != IR_F64 && of_functions && is_better_wide(w, r, b, f);
+    bool better = own != IR_F64 && of_t && is_better_wide(w, r, b, f);
     IrVal *in_f64 = better ? write_form(w, r, b, IR_F64, f, &cancels) : NULL;
     return in_f64 ? in_f64 : write_form(w, r, b, own, f, &cancels);
 }

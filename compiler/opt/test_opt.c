@@ -27,8 +27,12 @@ static const Row rows[] = {
     {opt_simplify, "%a = const {value 0} : f32[]\n%r = div %a, %a : f32[]", "%r = div 0, 0 : f32[]"},
     {opt_simplify, "%a = const {value 3} : f32[]\n%c = compare %a, %z {gt} : bool[]\n%r = select %c, %v, %x : f32<a>[3]", "%r = spread %v {over a} : f32<a>[3]"},
     /* neutral elements */
-    {opt_simplify, "%a = mul %v, 1 : f32[3]\n%b = div %a, 1 : f32[3]\n%c = add 0, %b : f32[3]\n%r = sub %c, 0 : f32[3]", "%r = read \"v\" : f32[3]"},
-    {opt_simplify, "%a = broadcast 0 {dims [3]} : f32[3]\n%b = spread %a {over a} : f32<a>[3]\n%r = add %v, %b : f32<a>[3]", "%r = spread %v {over a} : f32<a>[3]"},
+    {opt_simplify, "%a = mul %v, 1 : f32[3]\n%b = div %a, 1 : f32[3]\n%c = add -0, %b : f32[3]\n%r = sub %c, 0 : f32[3]", "%r = read \"v\" : f32[3]"},
+    {opt_simplify, "%a = add 0, %v : f32[3]\n%b = sub 0, %a : f32[3]\n%c = sub %b, -0 : f32[3]\n%r = fma %c, %v, 0 : f32[3]",
+     "%a = add 0, %v : f32[3]\n%b = sub 0, %a : f32[3]\n%c = sub %b, -0 : f32[3]\n%r = fma %c, %v, 0 : f32[3]"},
+    {opt_simplify, "%a = exp %v : f32[3]\n%b = add %v, %a : f32[3]\n%c = add 0, %b : f32[3]\n%r = exp %c : f32[3]", "%a = exp %v : f32[3]\n%b = add %v, %a : f32[3]\n%r = exp %b : f32[3]"},
+    {opt_simplify, "%a = normal {stream \"n\"} : f32<a>[3]\n%b = mul 0.5, %a : f32<a>[3]\n%r = add 0, %b : f32<a>[3]", "%a = normal {stream \"n\"} : f32<a>[3]\n%b = mul 0.5, %a : f32<a>[3]"},
+    {opt_simplify, "%a = broadcast -0 {dims [3]} : f32[3]\n%b = spread %a {over a} : f32<a>[3]\n%r = add %v, %b : f32<a>[3]", "%r = spread %v {over a} : f32<a>[3]"},
     {opt_simplify, "%r = mul %v, 0 : f32[3]", "%r = mul %v, 0 : f32[3]"},
     {opt_simplify, "%r = mul %k, 0 : i64[3]", "%r = broadcast 0 {dims [3]} : i64[3]"},
     {opt_simplify, "%a = neg %v : f32[3]\n%b = neg %a : f32[3]\n%r = mul %b, -1 : f32[3]", "%r = neg %v : f32[3]"},
@@ -41,7 +45,7 @@ static const Row rows[] = {
     {opt_simplify, "%a = sum %x {over a} : f32[3]\n%r = div %a, 512 : f32[3]", "%a = sum %x {over a} : f32[3]\n%r = mul %a, 0.001953125 : f32[3]"},
     {opt_simplify, "%r = div %v, 3 : f32[3]", "%r = div %v, 3 : f32[3]"},
     {opt_simplify, "%r = pow %v, 3 : f32[3]", "%0 = mul %v, %v : f32[3]\n%r = mul %0, %v : f32[3]"},
-    {opt_simplify, "%a = fma 1, %v, %x : f32<a>[3]\n%r = fma %a, %v, 0 : f32<a>[3]", "%a = add %v, %x : f32<a>[3]\n%r = mul %a, %v : f32<a>[3]"},
+    {opt_simplify, "%a = fma 1, %v, %x : f32<a>[3]\n%r = fma %a, %v, -0 : f32<a>[3]", "%a = add %v, %x : f32<a>[3]\n%r = mul %a, %v : f32<a>[3]"},
     {opt_simplify, "%r = max %v, %v : f32[3]", "%r = read \"v\" : f32[3]"},
     /* choices and masks */
     {opt_simplify, "%r = select %p, %x, %x : f32<a>[3]", "%r = normal {stream \"x\"} : f32<a>[3]"},

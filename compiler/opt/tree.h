@@ -148,6 +148,8 @@ bool tree_has_opaque(const Reader *r, const Form *f);
 
 /* Is f of T alone? */
 bool tree_is_of_direction(const Reader *r, const Form *f);
+/* Is T in a leaf of f that the form does not look into? What is added to it may cancel. */
+bool tree_has_function_of_direction(const Reader *r, const Form *f);
 /* NULL when some number of it cannot be written. *cancels: terms that may have different signs are added up. */
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels);
 

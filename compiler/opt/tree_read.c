@@ -103,24 +103,28 @@ static bool add_base(const Walk *w, Linear *l, IrVal *v, Q c)
     return true;
 }
 
+/* 0 * x is nan where x is infinite: only of numbers it is nothing. */
 static void drop_zeros(Linear *l)
 {
     int n = 0;
     for (int i = 0; i < l->n; i++) {
-        if (q_is(l->c[i], 0)) continue;
+        if (q_is(l->c[i], 0) && ir_is_const(l->base[i], NULL)) continue;
         l->base[n] = l->base[i];
         l->c[n++] = l->c[i];
     }
     l->n = n;
 }
 
-/* l = factor * (whole numbers without a common divisor, the first positive) */
+/* l = factor * (whole numbers without a common divisor, the first that is not 0 positive); false: all are 0. */
 static bool take_factor(Linear *l, Q *factor)
 {
     Q g = Q_ZERO;
+    int first = 0;
+    while (first < l->n && q_is(l->c[first], 0)) first++;
+    if (first == l->n) return false;
     for (int i = 0; i < l->n; i++)
         if (!q_gcd(q_sign(l->c[i]) < 0 ? q_neg(l->c[i]) : l->c[i], g, &g)) return false;
-    *factor = q_sign(l->c[0]) < 0 ? q_neg(g) : g;
+    *factor = q_sign(l->c[first]) < 0 ? q_neg(g) : g;
     for (int i = 0; i < l->n; i++)
         if (!q_div(l->c[i], *factor, &l->c[i])) return false;
     return true;

@@ -692,6 +692,53 @@ bool tree_is_of_direction(const Reader *r, const Form *f)
     return of;
 }
 
+/* Is T in it? */
+static bool depends_on_t(const Reader *r, IrVal *v)
+{
+    if (base_of(r, v) >= 0) return true;
+    const NodeInfo *i = tree_info(r->w, v);
+    bool does = false;
+    for (int k = 0; i && i->size <= TREE_NODES && ir_op_info[v->def->op].klass == IR_CLASS_MAP && k < v->def->n_args && !does; k++)
+        does = depends_on_t(r, v->def->arg[k]);
+    return does;
+}
+
+bool tree_has_function_of_direction(const Reader *r, const Form *f)
+{
+    bool has = false;
+    for (int i = 0; i < f->n; i++)
+        for (int j = 0; j < r->space.n_leaves; j++)
+            for (int k = 0; f->t[i].leaf[j] && r->opaque[j] && k < r->leaf[j].n && !has; k++) has = depends_on_t(r, r->leaf[j].base[k]);
+    return has;
+}
+
+/* ---- what has cancelled ----------------------------------------------------------------------------------------- */
+
+static bool has_leaf(const FormSpace *s, const Form *f, int leaf)
+{
+    static const Term none;
+    bool has = false;
+    for (int i = 0; i < f->n && !has; i++) {
+        const Term *t = &f->t[i];
+        bool of_e = !q_is(t->e, 0) || memcmp(t->log, none.log, sizeof none.log);
+        for (int k = 0; k < s->n_sums; k++) of_e = of_e || !q_is(t->k[k], 0);
+        has = t->leaf[leaf] || (leaf == s->direction && of_e);
+    }
+    return has;
+}
+
+/* x - x is 0 of numbers, and nan where x, which has no functions in it, is infinite. */
+static IrVal *with_gone(Writer *w, IrVal *v, const Form *f)
+{
+    const Reader *r = w->r;
+    for (int i = 0; i < r->space.n_leaves && v; i++) {
+        bool gone = r->leaf[i].n && !r->opaque[i] && !has_leaf(&r->space, f, i);
+        for (int k = 0; k < r->leaf[i].n; k++) gone = gone && !ir_is_const(r->leaf[i].base[k], NULL);
+        if (gone) v = sum(w, v, ir_mul(w->b, ir_stop(w->b, leaf_value(w, i)), number(w, 0)));
+    }
+    return v;
+}
+
 IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
 {
     IrVal *leaf[FORM_LEAVES] = {0};
@@ -702,5 +749,5 @@ IrVal *tree_write(Reader *r, IrBuilder *b, IrElem elem, Form *f, bool *cancels)
     if (!read_groups(&r->space, 1, true, f, gs)) return NULL;
     IrVal *v = wants_two_sides(&r->space, gs) ? write_sides(&w, gs, f) : write_groups(&w, gs);
     *cancels = w.cancels;
-    return w.failed ? NULL : v;
+    return w.failed ? NULL : with_gone(&w, v, f);
 }

@@ -303,7 +303,7 @@ static IrCompare compare_of(AstOp op)
     return how[op - AST_OP_EQ];
 }
 
-/* x + 0, x - 0, 1 * x, x / 1 with a static number are x: a standard normal is not scaled and shifted. NULL: none of these. */
+/* x + 0, x - 0, 1 * x, x / 1 with a static number are x: a standard normal is not scaled and shifted. But -0 + 0 is 0. NULL: none of these. */
 static Value *neutral(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     bool left = val_is_number(a), sum = op == AST_OP_ADD || op == AST_OP_SUB,
@@ -312,6 +312,8 @@ static Value *neutral(Ctx *c, AstOp op, Value *a, Value *b, Span at)
     if ((left ? a : b)->face || val_number(left ? a : b) != (sum ? 0 : 1)) return NULL;
     IrVal *t = as_tensor(c, left ? b : a, at);
     if (!t) return val_error(c->L);
+    bool adds = sum && !signbit(val_number(left ? a : b)) == (op == AST_OP_ADD);
+    if (adds && ir_may_be_minus_zero(t)) return NULL;
     bool same =
         ir_is_real(t->type.elem) || (t->type.elem != IR_BOOL && op != AST_OP_DIV && (left ? a : b)->kind == V_INT);
     return same ? val_tensor(c->L, t) : NULL;
