@@ -47,6 +47,15 @@ FAILS = [
     ("var", "report a = var([1.0, 2, 4], ddof: 2 - s)", "a variance of no more numbers than ddof, which is 0 or above: 3 (line 5)", -1),
     ("quantile", "report a = quantile([1.0, 2, 4], 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
     ("a smoothing", "report a = cross_entropy([1.0, 2], 1, smoothing: 0.5 * s)", "a share outside of 0..1: -0.5 (line 5)", -1),
+    ("logits", "report a = cross_entropy([1 / s, 2], 1)", "abs(max(logits)) < inf is required: inf (line 5)", 0),
+    ("samples that are none", "report a = mode_coverage(Normal(0, 1)^2 |> map(fn(x) sqrt(s) * x), [[0.0, 0]], within: 1, n: 9)", "a distance that is not finite: a sample or a center is not: nan (line 5)", -1),
+    ("samples at infinity", "report a = high_quality(Normal(0, 1)^2 |> map(fn(x) x / s), [[0.0, 0]], within: 1, n: 9)", "a distance that is not finite: a sample or a center is not: inf (line 5)", 0),
+    ("a row that is none", "report a = precision_recall([[sqrt(s)], [1]], [[2.0], [3]], k: 1).recall", "a number that is not finite: nan (line 5)", -1),
+    ("weights of no sum", "report a = weighted_wasserstein_1d([0.0, 1], [1 / s, 1], [2.0, 3], [1.0, 1])", "weights that have no finite sum: inf (line 5)", 0),
+    ("a singular value", "report a = svd([[1 / s, 1], [1, 2]]).s[0]", "a number that is not finite: inf (line 5)", 0),
+    ("transport", "report a = transport([[0.0]], [[1.0]], 1 / s)", "eps < inf is required: inf (line 5)", 0),
+    ("rmsprop", "update W minimize 1e10 * (2 - s)^60 * W() with rmsprop(1e-3)", "W.v of W is not finite any more", 0),
+    ("a relaxed class that cannot be", "report a = log_prob(RelaxedCategorical(0.5, [-1 / s, 1]), [0.5, 0.5])", "no density where a logit is not finite: inf (line 5)", 0),
     ("octiles", "report a = octile_summaries([0, s])[1]", "octiles of which half are one number say no shape: 0 (line 5)", 0),
     ("clip", "report a = clip(0, s)(0.5)", "a least that is above the most: 0 (line 5)", -1),
     ("momentum", "update W minimize W()^2 with momentum(1e-3, mu: s - 2)", "a momentum of 1 or more, which forgets nothing: 1 (line 5)", 1),
@@ -96,7 +105,7 @@ HOLDS = [
 
 
 def program(line):
-    return f"import distributions, moments, nn, optim, simulators\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
+    return f"import distributions, metrics, moments, nn, optim, simulators\nnet W {{ param v: real = 1; v }}\nstate s: real = 3\nalternate 4 steps {{ s := s - 1\n  {line}\n}}\n"
 
 
 def runs(line):
