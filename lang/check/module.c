@@ -68,6 +68,15 @@ static const SourceFile *no_module(Loader *l, const char *name, Span at)
     return NULL;
 }
 
+/* A file beside the program that is called as a module of the library is. */
+static void warn_hidden(Loader *l, const char *name, Span at)
+{
+    const char *path = module_path(l, name);
+    if (access(path, F_OK)) return;
+    Diag *d = diag_warning(l->diags, at, W105, "this is the library's %s, and not the file %s", name, path);
+    diag_hint(d, "a module of one's own needs a name that the library does not have, such as my_%s", name);
+}
+
 static const SourceFile *module_source(Loader *l, const char *name, bool library, Span at)
 {
     size_t n = 0;
@@ -86,7 +95,9 @@ static void load_imports(Loader *l, Module *m)
         const Ast *s = m->ast->file.stmts.v[i];
         for (int k = 0; s->kind == AST_IMPORT && k < s->import.modules.n; k++) {
             const Ast *what = s->import.modules.v[k];
+            bool first = !named(l->out->all.v, l->out->all.n, what->module.name);
             Module *one = load(l, what->module.name, what->span);
+            if (one && one->library && first && !m->library) warn_hidden(l, one->name, what->span);
             if (one && !named(imports.v, imports.n, one->name)) array_push(l->a, &imports, one);
         }
     }
