@@ -84,7 +84,7 @@ struct Value {
     Face     *face;                                         /* of a V_INT or V_REAL that a derivative may be taken by: its node; of a V_BOOL that hangs on one: that one's; else NULL (face.c) */
     union {
         int64_t     i;
-        double      r;
+        struct { double r, rest; };                         /* rest: what sums and products of known numbers have beyond r, at most half a last place of it (exact.c) */
         bool        b;
         const char *s;
         struct { Value **v; int n; int64_t leaves; int depth; bool slots, shape; } list;   /* leaves: values that are no list or record; depth: lists and records inside one another; slots: there is a V_SLOT in it; shape: made by shape(x) */

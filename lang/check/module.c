@@ -68,6 +68,32 @@ static const SourceFile *no_module(Loader *l, const char *name, Span at)
     return NULL;
 }
 
+/* Does the file declare things, and nothing else? A program beside this one is not meant by an import. */
+static bool only_declares(const char *path)
+{
+    Arena   *a = arena_new();
+    Sources *s = sources_new(a);
+    Diags   *unheard = diags_new(s);
+    const SourceFile *f = source_read(s, path, SPAN_NONE, unheard);
+    const Ast *file = f ? parse_what_fits(a, f, unheard) : NULL;
+    bool all = file && file->file.stmts.n;
+    for (int i = 0; all && i < file->file.stmts.n; i++) {
+        AstKind k = file->file.stmts.v[i]->kind;
+        all = k == AST_IMPORT || k == AST_LET || k == AST_DATA || k == AST_DEFINE || k == AST_LOSS || k == AST_COMPARE;
+    }
+    arena_free(a);
+    return all;
+}
+
+/* A module beside the program that is called as one of the library is. */
+static void warn_hidden(Loader *l, const char *name, Span at)
+{
+    const char *path = module_path(l, name);
+    if (access(path, F_OK) || !only_declares(path)) return;
+    Diag *d = diag_warning(l->diags, at, W105, "this is the library's %s, and not the file %s", name, path);
+    diag_hint(d, "a module of one's own needs a name that the library does not have, such as my_%s", name);
+}
+
 static const SourceFile *module_source(Loader *l, const char *name, bool library, Span at)
 {
     size_t n = 0;
@@ -86,7 +112,9 @@ static void load_imports(Loader *l, Module *m)
         const Ast *s = m->ast->file.stmts.v[i];
         for (int k = 0; s->kind == AST_IMPORT && k < s->import.modules.n; k++) {
             const Ast *what = s->import.modules.v[k];
+            bool first = !named(l->out->all.v, l->out->all.n, what->module.name);
             Module *one = load(l, what->module.name, what->span);
+            if (one && one->library && first && !m->library) warn_hidden(l, one->name, what->span);
             if (one && !named(imports.v, imports.n, one->name)) array_push(l->a, &imports, one);
         }
     }

@@ -327,6 +327,18 @@ static bool is_condition(const Lower *L, const Value *v)
     return v->kind == V_BOOL || (v->kind == V_SLOT && L->m->slots.v[v->slot.slot].type.elem == IR_BOOL);
 }
 
+/* The sum of all in a list of integers known now. */
+static Value *sum_known_ints(Ctx *c, Value *v, Span at)
+{
+    Value *total = NULL;
+    if (v->kind != V_LIST) return v;
+    for (int i = 0; i < v->list.n; i++) {
+        Value *part = sum_known_ints(c, v->list.v[i], at);
+        total = total ? arith_binary(c, AST_OP_ADD, total, part, at) : part;
+    }
+    return total;
+}
+
 static Value *builtin_sum(Ctx *c, const Call *k)
 {
     Value *v = as_numbers(c, k->v[0], k->at);
@@ -338,6 +350,7 @@ static Value *builtin_sum(Ctx *c, const Call *k)
         for (int i = 1; i < v->list.n && !nested; i++) total = arith_binary(c, AST_OP_ADD, total, v->list.v[i], k->at);
         if (!nested && static_numbers(v)) return sum_of_list(c->L, v, total);
         if (!nested) return val_is_number(total) || val_bad(total) ? total : sum_leaf(c, total, k->at);
+        if (val_known_ints(v)) return sum_known_ints(c, v, k->at);
     }
     IrVal *t = countable(c, as_tensor(c, v, k->at));
     if (!t || !dims_arg(c, k, k->v[1], t, &d)) return val_error(c->L);
@@ -402,6 +415,10 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
     if (a->kind == V_RECORD) {
         Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
         return p->kind == V_RECORD ? sum_fields(c, p, sum_leaf, at) : p;
+    }
+    if (a->kind == V_LIST && b->kind == V_LIST && val_known_ints(a) && val_known_ints(b)) {
+        Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
+        return p->kind == V_LIST ? sum_known_ints(c, p, at) : p;
     }
     IrVal *x = arith_numbers(c, a, at, "dot"), *y = x ? arith_numbers(c, b, at, "dot") : NULL;
     if (!x || !y) return val_error(c->L);

@@ -409,6 +409,16 @@ bool carries_next(Ctx *c, const Ast *e, Value *v, Value **carried)
     return true;
 }
 
+/* Of several carried values: a record where the last round gave one, whose names are theirs, else a tuple. */
+static Value *carried_result(Ctx *c, const Ast *e, Value **carried, const Value *last)
+{
+    int n = e->for_.carries.n;
+    const char *name[MAX_ARGS];
+    bool named = last && last->kind == V_RECORD && last->record.name;
+    for (int i = 0; named && i < n; i++) name[i] = e->for_.carries.v[i]->carry.pattern->name.name;
+    return val_record(c->L, carried, named ? name : NULL, n);
+}
+
 static Value *eval_for(Ctx *c, const Ast *e)
 {
     Value **items;
@@ -434,7 +444,7 @@ static Value *eval_for(Ctx *c, const Ast *e)
     c->L->rounds_around = outside;
     if (!ok) return val_error(c->L);
     if (!n_carried) return val_list(c->L, out, (int)n);
-    return n_carried == 1 ? carried[0] : val_record(c->L, carried, NULL, n_carried);
+    return n_carried == 1 ? carried[0] : carried_result(c, e, carried, n ? out[n - 1] : NULL);
 }
 
 /* ---- losses and members: evaluated where they are used */

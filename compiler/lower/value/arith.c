@@ -331,10 +331,59 @@ static void compare_exactly(Ctx *c, IrVal **x, IrVal **y)
     if (left != right && !conditions) *x = arith_convert(c, *x, IR_F64), *y = arith_convert(c, *y, IR_F64);
 }
 
+/* ---- lists of integers known now, item by item: what is exact stays known, so that it meets known reals as it is */
+
+static bool same_extents(const Value *a, const Value *b)
+{
+    if (a->kind != V_LIST || b->kind != V_LIST) return a->kind == b->kind;
+    if (a->list.n != b->list.n) return false;
+    for (int i = 0; i < a->list.n; i++)
+        if (!same_extents(a->list.v[i], b->list.v[i])) return false;
+    return true;
+}
+
+bool val_known_ints(const Value *v)
+{
+    if (v->kind != V_LIST) return v->kind == V_INT;
+    for (int i = 0; i < v->list.n; i++)
+        if (!val_known_ints(v->list.v[i]) || !same_extents(v->list.v[0], v->list.v[i])) return false;
+    return v->list.n > 0;
+}
+
+static bool none_negative(const Value *v)
+{
+    if (v->kind != V_LIST) return v->i >= 0;
+    for (int i = 0; i < v->list.n; i++)
+        if (!none_negative(v->list.v[i])) return false;
+    return true;
+}
+
+static Value *fold_ints_listed(Ctx *c, AstOp op, Value *a, Value *b, Span at)
+{
+    bool left = a->kind == V_LIST, right = b->kind == V_LIST;
+    if (!left && !right) return fold_binary(c, op, a, b, at);
+    int n = (left ? a : b)->list.n;
+    Value **v = arena_array(c->L->a, Value *, n);
+    for (int i = 0; i < n; i++) {
+        v[i] = fold_ints_listed(c, op, left ? a->list.v[i] : a, right ? b->list.v[i] : b, at);
+        if (val_bad(v[i])) return v[i];
+    }
+    return val_list(c->L, v, n);
+}
+
+/* NULL: they are no such lists, or of other extents, or what op makes of them are no integers. */
+static Value *whole_lists(Ctx *c, AstOp op, Value *a, Value *b, Span at)
+{
+    bool whole = op == AST_OP_ADD || op == AST_OP_SUB || op == AST_OP_MUL || op == AST_OP_MOD || op == AST_OP_POW;
+    if (!whole || !val_known_ints(a) || !val_known_ints(b) || (op == AST_OP_POW && !none_negative(b))) return NULL;
+    bool meet = a->kind != V_LIST || b->kind != V_LIST || same_extents(a, b);
+    return meet ? fold_ints_listed(c, op, a, b, at) : NULL;
+}
+
 static Value *tensor_binary(Ctx *c, AstOp op, Value *a, Value *b, Span at)
 {
     IrVal *x, *y;
-    Value *same = neutral(c, op, a, b, at);
+    Value *known = whole_lists(c, op, a, b, at), *same = known ? known : neutral(c, op, a, b, at);
     if (same) return same;
     if (op == AST_OP_AND || op == AST_OP_OR) return logical(c, op, a, b, at);
     if (op == AST_OP_MATMUL) return matmul(c, a, b, at);
@@ -448,7 +497,8 @@ Value *arith_unary(Ctx *c, AstOp op, Value *a, Span at)
     if (op == AST_OP_NOT) return not_value(c, a, at);
     if (a->kind == V_INT) return face_map(c, IR_neg, a, fold_whole(c, AST_OP_SUB, 0, a->i, at));
     if (a->kind == V_REAL) return sum_negated(c->L, a, face_map(c, IR_neg, a, exact_map(c->L, IR_neg, a, -a->r)));
-    return arith_map(c, IR_neg, a, at);
+    Value *known = whole_lists(c, AST_OP_SUB, val_int(c->L, 0), a, at);
+    return known ? known : arith_map(c, IR_neg, a, at);
 }
 
 static double fold_map(IrOp op, double x)

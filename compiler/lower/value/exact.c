@@ -4,7 +4,8 @@
  * (compiler/opt). So a number that an exponential or a logarithm has a part in carries the term that it was computed by, and where the plain
  * result has lost digits (it is a difference of nearly equal numbers) the term is computed once more, in two doubles (two.h), and as a graph
  * of its own where those are too few: 1 - sigmoid(200.0). Beside it stands
- * what the number is with an exponent of 64 bits (wide.h): exp(800) / exp(799) is e. Where a tensor meets a number that its element type
+ * what the number is with an exponent of 64 bits (wide.h): exp(800) / exp(799) is e. Sums, products and roots of numbers alone carry a second double
+ * along, and a difference that is within what this leaves open is 0: of known numbers, too, the mean of squares is nowhere below the square of the mean. Where a tensor meets a number that its element type
  * does not hold, the term becomes nodes of the tensor's graph, so that log(exp(x) + exp(1000)) is a number there. */
 #include "compiler/interp/interp.h"
 #include "compiler/lower/value/value.h"
@@ -236,8 +237,50 @@ static Value *as_computed(Lower *L, Term t, double plain)
 static Wide wide_value(const Value *v) { return v->term ? v->term->value : wide_of(val_number(v)); }
 static int size_of(const Value *v) { return v->term ? v->term->size : 0; }
 
+/* ---- numbers alone, in two doubles ------------------------------------------------------------------------------- */
+
+static const double OPEN = 0x1p-96;                         /* of what is added: many steps' PLACE */
+
+static Two two_value(const Value *v) { return v->kind == V_INT ? two_whole(v->i) : (Two){v->r, v->rest}; }
+
+static Two whole_power_of(Two a, int n)
+{
+    Two y = {1, 0};
+    for (int i = 0; i < n; i++) y = two_mul(y, a);
+    return y;
+}
+
+static bool in_two(AstOp op, Two a, Two b, Two *y)
+{
+    enum { MOST_POWER = 16 };
+    double most = fabs(a.h) > fabs(b.h) ? fabs(a.h) : fabs(b.h);
+    switch (op) {
+    case AST_OP_SUB: return in_two(AST_OP_ADD, a, two_neg(b), y);
+    case AST_OP_ADD:
+        *y = two_add(a, b);
+        if (fabs(y->h) <= OPEN * most) *y = (Two){0, 0};
+        return true;
+    case AST_OP_MUL: return *y = two_mul(a, b), true;
+    case AST_OP_DIV: return b.h != 0 && (*y = two_div(a, b), true);
+    case AST_OP_POW: return b.h >= 0 && b.h <= MOST_POWER && b.h == floor(b.h) && !b.l && (*y = whole_power_of(a, (int)b.h), true);
+    default: return false;
+    }
+}
+
+static Value *number_of(Lower *L, Two y)
+{
+    Value *v = val_real(L, y.h);
+    v->rest = y.l;
+    return v;
+}
+
+static bool is_number(Two y) { return (isnormal(y.h) || y.h == 0) && isfinite(y.l); }
+
 Value *exact_map(Lower *L, IrOp op, const Value *a, double plain)
 {
+    if (!a->term && a->kind == V_REAL && (op == IR_neg || (op == IR_abs && a->r < 0))) return number_of(L, two_neg(two_value(a)));
+    if (!a->term && op == IR_abs) return number_of(L, two_value(a));
+    if (!a->term && op == IR_sqrt && isnormal(plain)) return number_of(L, two_sqrt(two_value(a)));
     if (!a->term && !begins(op)) return val_real(L, plain);
     return as_computed(L, (Term){.op = op, .a = wide_value(a), .of_a = a->term, .n = 1, .size = size_of(a) + 1}, plain);
 }
@@ -245,7 +288,10 @@ Value *exact_map(Lower *L, IrOp op, const Value *a, double plain)
 Value *exact_binary(Lower *L, AstOp op, const Value *a, const Value *b, double plain)
 {
     static const IrOp row[AST_N_OPS] = {[AST_OP_ADD] = IR_add, [AST_OP_SUB] = IR_sub, [AST_OP_MUL] = IR_mul, [AST_OP_DIV] = IR_div, [AST_OP_POW] = IR_pow};
-    if ((!a->term && !b->term && isnormal(plain)) || op == AST_OP_MOD) return val_real(L, plain);
+    Two y;
+    bool alone = !a->term && !b->term;
+    if (alone && isfinite(plain) && in_two(op, two_value(a), two_value(b), &y) && is_number(y) && (y.h != 0 || is_sum(row[op]))) return number_of(L, y);
+    if ((alone && isnormal(plain)) || op == AST_OP_MOD) return val_real(L, plain);
     Term t = {.op = row[op], .a = wide_value(a), .b = wide_value(b), .of_a = a->term, .of_b = b->term, .n = 2, .size = size_of(a) + size_of(b) + 1};
     return as_computed(L, t, plain);
 }

@@ -13,7 +13,7 @@ struct ListSum { Value *list; double times; int power; };   /* times * sum(list)
 
 static Value *with(Lower *L, Value *v, Value *list, double times, int power)
 {
-    if (!val_is_number(v) || v->face || power > 2 || !isfinite(times) || times == 0) return v;
+    if (!val_is_number(v) || power > 2 || !isfinite(times) || times == 0) return v;
     ListSum s = {list, times, power};
     Value *own = arena_copy(L->a, v, sizeof *v);            /* v may be the list's only element, which others have */
     own->sum = arena_copy(L->a, &s, sizeof s);
@@ -25,6 +25,7 @@ Value *sum_of_list(Lower *L, Value *list, Value *total) { return with(L, total, 
 Value *sum_binary(Lower *L, AstOp op, const Value *a, const Value *b, Value *result)
 {
     const ListSum *s = a->sum, *t = b->sum;
+    if ((s && !t && b->face) || (t && !s && a->face)) return result;        /* it is a factor that a derivative may be by */
     if (op == AST_OP_MUL && s && t && s->list == t->list) return with(L, result, s->list, s->times * t->times, s->power + t->power);
     if (op == AST_OP_MUL && s && !t) return with(L, result, s->list, s->times * val_number(b), s->power);
     if (op == AST_OP_MUL && t && !s) return with(L, result, t->list, val_number(a) * t->times, t->power);

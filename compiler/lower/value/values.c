@@ -669,7 +669,7 @@ static bool not_known(Ctx *c, const Value *v, Span at, const char *what)
     }
     Diag *d = diag_error(L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what);
     if (t && !ir_is_real(t->type.elem) && t->type.elem != IR_BOOL && !t->type.rank)
-        diag_hint(d, "count, sum, max and min of known numbers are known, and for n in dims, k = 1 { k * n } is their product; what is done with a whole list is computed");
+        diag_hint(d, "count, sum, max and min of known numbers are known, and for n in dims, k = 1 { k * n } is their product");
     if (t) array_push(L->a, &L->asked, ((__typeof__(*L->asked.v)){t, L->diags, d}));
     return false;
 }
