@@ -377,7 +377,7 @@ typedef struct Answer { const Player *net; const char *part; IrVal *v; const Giv
 
 /* A value that the library says is a penalty of a player (why: NULL), or a loss that wants the player within bounds: why, and what does that. */
 typedef struct Limit { const IrVal *v; const Player *player; const char *why; } Limit;
-typedef struct Unlimited { const Player *player; Span at; const char *why, *with; } Unlimited;       /* an update that nothing limits; with: a parameter that its loss grows with */
+typedef struct Unlimited { const Player *player; Span at; bool up; const char *why, *with; } Unlimited;      /* an update that nothing limits; with: a parameter with which its loss falls, or grows (up), as is wanted */
 
 typedef struct SeenPlace { uint32_t file, begin; IrSpan is; } SeenPlace;     /* of a source's byte; file 0: none yet */
 
