@@ -88,8 +88,8 @@ static bool run_computed(Lower *L, const Computed *run, double *y)
     return true;
 }
 
-/* y[i] of the i-th arguments; false when one is not known now, or not finite. What f computes is dropped, and its errors are not judged here. */
-static bool numbers_of(Ctx *c, Value *f, Args *args, int n, const Call *k, double *y)
+/* y[i] of the i-th arguments; false when one is not known now. What f computes is dropped, and its errors are not judged here. */
+static bool known_of(Ctx *c, Value *f, Args *args, int n, const Call *k, double *y)
 {
     Lower *L = c->L;
     Trial t = trial_begin(L, true);
@@ -102,15 +102,29 @@ static bool numbers_of(Ctx *c, Value *f, Args *args, int n, const Call *k, doubl
     L->pendings.n = pendings;
     L->n_draws = draws;
     L->n_evals = evals;
+    return ok;
+}
+
+/* The same; false, too, when one is not finite. */
+static bool numbers_of(Ctx *c, Value *f, Args *args, int n, const Call *k, double *y)
+{
+    bool ok = known_of(c, f, args, n, k, y);
     for (int i = 0; i < n && ok; i++) ok = isfinite(y[i]);
     return ok;
 }
 
-static bool numbers_at(Ctx *c, Value *f, const double *x, int n, const Call *k, double *y)
+static bool known_at(Ctx *c, Value *f, const double *x, int n, const Call *k, double *y)
 {
     Args args[MOST_POINTS];
     for (int i = 0; i < n; i++) args[i] = (Args){.n = 1, .v = {val_real(c->L, x[i])}, .at = {k->at}};
-    return numbers_of(c, f, args, n, k, y);
+    return known_of(c, f, args, n, k, y);
+}
+
+static bool numbers_at(Ctx *c, Value *f, const double *x, int n, const Call *k, double *y)
+{
+    bool ok = known_at(c, f, x, n, k, y);
+    for (int i = 0; i < n && ok; i++) ok = isfinite(y[i]);
+    return ok;
 }
 
 void forget_axes(IrModule *m, int n_axes, int n_slots)
@@ -550,6 +564,58 @@ Value *builtin_no_share(Ctx *c, const Call *k)
     return share ? fails(c->L, "it is from 0 to 1, whatever is drawn and learned") : holds(c->L);
 }
 
+/* ---- functions that have a value: none is nan ------------------------------------------------------------------------- */
+
+/* Of one number. */
+static Value *defined_at_numbers(Ctx *c, const Call *k)
+{
+    enum { N = 33 };
+    double x[N], y[N];
+    const char *arity = wrong_arity(c->L, k->v[0], 1);
+    if (arity) return fails(c->L, arity);
+    if (held_before(c->L, k)) return holds(c->L);
+    for (int i = 0; i < N; i++) x[i] = 0.5 * i - 8 + 0.01;
+    if (!known_at(c, k->v[0], x, N, k, y)) return holds(c->L);
+    for (int i = 0; i < N; i++)
+        if (isnan(y[i])) return fails(c->L, strf(c->L, "at %s it is nan", text_of(c->L, x[i])));
+    return seen_to_hold(c->L, k);
+}
+
+/* Of draws. */
+static Value *defined_at_draws(Ctx *c, const Call *k, Dist *p)
+{
+    Lower *L = c->L;
+    if (held_before(L, k)) return holds(L);
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
+    double *out = NULL;
+    int64_t nans = 0, n = 0;
+    in.axes = ir_one_axis(ir_axis(L->m, "first", DRAWS));
+    in.path = "";
+    Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
+    IrVal *v = val_bad(y) || y->kind == V_RECORD ? NULL : as_real(&in, y, k->at);
+    bool   known = v && ir_axes_within(v->type.axes, in.axes) && now_numbers(L, &v, 1, NULL, 0, NOW_FIRST, &out);
+    if (known) n = now_size(L, v);
+    for (int64_t i = 0; i < n; i++) nans += isnan(out[i]);
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->n_draws = draws;
+    L->pendings.n = pendings;
+    L->n_evals = evals;
+    if (nans) return fails(L, strf(L, "of %lld draws of %s it is nan at %lld", (long long)n, dist_text(L, p), (long long)nans));
+    return known ? seen_to_hold(L, k) : holds(L);
+}
+
+Value *builtin_defined(Ctx *c, const Call *k)
+{
+    if (!callable(k->v[0])) return mistake(c, k, "defined", k->v[1] ? "a function of a sample" : "a function of one number", k->v[0]);
+    if (c->L->guess) return holds(c->L);
+    if (!k->v[1]) return defined_at_numbers(c, k);
+    Dist *p = as_dist(c, k->v[1], k->at);
+    return p ? defined_at_draws(c, k, p) : val_error(c->L);
+}
+
 /* ---- bijectors ---------------------------------------------------------------------------------------------------- */
 
 /* The type of a draw; false: it is a record, or cannot be had here. */
@@ -594,11 +660,22 @@ static const char *value_of(Ctx *c, const Ast *e)
     return text ? strf(c->L, "%s is %s", text_of_source(c->L, e->span), text) : NULL;
 }
 
+/* Of a condition on functions that does not hold: the counter-example. */
+static const char *why_of(Ctx *c, const Ast *e)
+{
+    Trial t = trial_begin(c->L, true);
+    const Value *v = as_settled(c, eval(c, e), e->span);
+    trial_end(c->L, &t);
+    return v->kind == V_BOOL ? v->why : NULL;
+}
+
 /* The numbers that a condition is about. */
 static const char *values_in(Ctx *c, const Ast *e)
 {
     if (e->kind == AST_BINARY && e->binary.op == AST_OP_OR) {              /* neither side holds */
-        const char *left = values_in(c, e->binary.left), *right = values_in(c, e->binary.right);
+        const char *left = why_of(c, e->binary.left), *right = why_of(c, e->binary.right);
+        if (!left) left = values_in(c, e->binary.left);
+        if (!right) right = values_in(c, e->binary.right);
         return left && right && strcmp(left, right) ? strf(c->L, "%s, and %s", left, right) : left ? left : right;
     }
     Text t = text_in(c->L->a);
