@@ -365,7 +365,8 @@ static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up, int *looks)
     return t;
 }
 
-/* A critic that maximises what the library says is its loss, or minimises an estimate that a good one makes large; a model that maximises its loss: was that said? kind: of the estimate. */
+/* A critic that maximises what the library says is its loss, or minimises the model's, or an estimate that a good one makes large; a model that maximises its loss: was that
+ * said? kind: of the estimate. */
 static bool warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kind)
 {
     const Ast  *whole = s->update.value;
@@ -376,12 +377,15 @@ static bool warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kin
         bool is_model, is_critic = critic_of(c, t.of, who->p[i], &is_model) == who->p[i];
         bool uphill = t.up && ((is_critic && !strcmp(t.member, "critic")) || (is_model && !strcmp(t.member, "generator")));
         bool small = !t.up && is_critic && t.e == whole && !strcmp(t.member, "estimate") && has_member(t.of, "critic") && !(kind && !strcmp(kind, "plug_in"));
+        bool models = !t.up && is_critic && !strcmp(t.member, "generator") && has_member(t.of, "critic");
         const char *name = who->p[i]->name, *text = text_of_source(c->L, t.e->span);
-        if (!uphill && !small) continue;
-        Diag *d = diag_warning(c->L->diags, whole->span, W401, "%s is %s, and %s learns the opposite by %s it", text, small ? "large for a good critic" : "a loss", name,
-                               small ? "minimising" : "maximising");
-        const char *right = small ? strf(c->L, "%s.critic", t.of->name) : text;
-        diag_hint(d, "update %s minimize %s; what is meant so is a function of the program's own: def opposite() = -%s", name, right, right);
+        if (!uphill && !small && !models) continue;
+        Diag *d = models ? diag_warning(c->L->diags, whole->span, W401, "%s is the model's loss, and %s helps the model by minimising it", text, name)
+                         : diag_warning(c->L->diags, whole->span, W401, "%s is %s, and %s learns the opposite by %s it", text, small ? "large for a good critic" : "a loss", name,
+                                        small ? "minimising" : "maximising");
+        const char *right = small || models ? strf(c->L, "%s.critic", t.of->name) : text;
+        if (models) diag_hint(d, "update %s minimize %s", name, right);
+        else diag_hint(d, "update %s minimize %s; what is meant so is a function of the program's own: def opposite() = -%s", name, right, right);
         said = true;
     }
     return said;
