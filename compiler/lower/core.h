@@ -295,6 +295,7 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     int         moves;                                      /* how many updates move it */
+    ARRAY(int)  reached;                                    /* the slots of params that a loss of these, or a direction, depends on, or that a blend sets */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
     bool        updated, tried, found;                      /* tried: by updates that are looked ahead at; found: all parameters are known, */
     bool        wrong;                                      /* or what its body has lacks some, which was said */

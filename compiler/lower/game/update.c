@@ -190,6 +190,13 @@ static void commit_pendings(Ctx *c, const Together *t, int from, IrVal *const *v
     go_back(c->L, t);
 }
 
+static void note_reached(Lower *L, Player *p, int slot)
+{
+    for (int i = 0; i < p->reached.n; i++)
+        if (p->reached.v[i] == slot) return;
+    array_push(L->a, &p->reached, slot);
+}
+
 /* One step of a player: its parameters, its optimiser's states, its count. */
 static void move(Ctx *c, const Ast *s, const Together *t, Player *p, Value *opt, Value *g, Changes *out)
 {
@@ -272,6 +279,7 @@ static void move_by_slopes(Ctx *c, const Ast *s, const Together *t, Wanted *who,
         bool reached = false;
         for (int j = 0; j < p->params.n; j++) {
             reached = reached || d->g[k + j];
+            if (d->g[k + j] || d->report.cut[k + j]) note_reached(c->L, p, p->params.v[j]);
             if (!cut) cut = d->report.cut[k + j];
             if (s->update.goal == AST_GOAL_MAXIMIZE && d->g[k + j]) d->g[k + j] = ir_neg(fn_builder(c), d->g[k + j]);
         }
@@ -538,6 +546,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
         }
         if (!direction_fits(c, p, g, at)) return;
         collect_tensors(c, g, at, tensor, &n, most);
+        for (int k = 0; k < p->params.n; k++) note_reached(L, p, p->params.v[k]);
         move(c, s, t, p, opt, g, out);
     }
     commit_pendings(c, t, waiting, tensor, n, who, at, out);
@@ -749,6 +758,7 @@ static bool blend_slot(Ctx *c, Player *from, Player *into, int source, IrVal *de
     int slot = slot_like(L, source, into);
     IrVal *v = fn_read(L, source);
     if (slot >= 0 && !holds_class(c, source, slot, at)) return false;
+    if (slot >= 0) note_reached(L, into, slot);
     if (slot >= 0 && ir_type_equal(&L->m->slots.v[slot].type, &v->type))
         return env_set(L, slot, blended(c, v, fn_read(L, slot), decay), at), true;
     return not_alike(c, from, into, source, into, at), false;
