@@ -295,6 +295,7 @@ struct Player {
     ARRAY(int)  params;                                     /* slots, in order of creation */
     int         steps_slot;                                 /* -1 until an update needs it */
     int         moves;                                      /* how many updates move it */
+    ARRAY(int)  reached;                                    /* the slots of params that a loss of these, or a direction, depends on, or that a blend sets */
     ARRAY(struct RuleInstance *) rules;                     /* the optimisers that update it */
     bool        updated, tried, found;                      /* tried: by updates that are looked ahead at; found: all parameters are known, */
     bool        wrong;                                      /* or what its body has lacks some, which was said */
@@ -377,7 +378,7 @@ typedef struct Answer { const Player *net; const char *part; IrVal *v; const Giv
 
 /* A value that the library says is a penalty of a player (why: NULL), or a loss that wants the player within bounds: why, and what does that. */
 typedef struct Limit { const IrVal *v; const Player *player; const char *why; } Limit;
-typedef struct Unlimited { const Player *player; Span at; const char *why, *with; } Unlimited;       /* an update that nothing limits; with: a parameter that its loss grows with */
+typedef struct Unlimited { const Player *player; Span at; bool up; const char *why, *with; } Unlimited;      /* an update that nothing limits; with: a parameter with which its loss falls, or grows (up), as is wanted */
 
 typedef struct SeenPlace { uint32_t file, begin; IrSpan is; } SeenPlace;     /* of a source's byte; file 0: none yet */
 

@@ -251,7 +251,8 @@ static Value *builtin_penalty(Ctx *c, const Call *k) { return noted_limit(c, k, 
 
 static Value *builtin_unlimited(Ctx *c, const Call *k)
 {
-    return k->v[2]->kind == V_STRING ? noted_limit(c, k, k->v[2]->s) : mistake(c, k, "unlimited", "a message last", k->v[2]);
+    Value *why = as_settled(c, k->v[2], k->at);
+    return val_bad(why) ? why : why->kind == V_STRING ? noted_limit(c, k, why->s) : mistake(c, k, "unlimited", "a message last", why);
 }
 
 static Value *builtin_real(Ctx *c, const Call *k)

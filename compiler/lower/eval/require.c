@@ -88,8 +88,8 @@ static bool run_computed(Lower *L, const Computed *run, double *y)
     return true;
 }
 
-/* y[i] of the i-th arguments; false when one is not known now, or not finite. What f computes is dropped, and its errors are not judged here. */
-static bool numbers_of(Ctx *c, Value *f, Args *args, int n, const Call *k, double *y)
+/* y[i] of the i-th arguments; false when one is not known now. What f computes is dropped, and its errors are not judged here. */
+static bool known_of(Ctx *c, Value *f, Args *args, int n, const Call *k, double *y)
 {
     Lower *L = c->L;
     Trial t = trial_begin(L, true);
@@ -102,15 +102,29 @@ static bool numbers_of(Ctx *c, Value *f, Args *args, int n, const Call *k, doubl
     L->pendings.n = pendings;
     L->n_draws = draws;
     L->n_evals = evals;
+    return ok;
+}
+
+/* The same; false, too, when one is not finite. */
+static bool numbers_of(Ctx *c, Value *f, Args *args, int n, const Call *k, double *y)
+{
+    bool ok = known_of(c, f, args, n, k, y);
     for (int i = 0; i < n && ok; i++) ok = isfinite(y[i]);
     return ok;
 }
 
-static bool numbers_at(Ctx *c, Value *f, const double *x, int n, const Call *k, double *y)
+static bool known_at(Ctx *c, Value *f, const double *x, int n, const Call *k, double *y)
 {
     Args args[MOST_POINTS];
     for (int i = 0; i < n; i++) args[i] = (Args){.n = 1, .v = {val_real(c->L, x[i])}, .at = {k->at}};
-    return numbers_of(c, f, args, n, k, y);
+    return known_of(c, f, args, n, k, y);
+}
+
+static bool numbers_at(Ctx *c, Value *f, const double *x, int n, const Call *k, double *y)
+{
+    bool ok = known_at(c, f, x, n, k, y);
+    for (int i = 0; i < n && ok; i++) ok = isfinite(y[i]);
+    return ok;
 }
 
 void forget_axes(IrModule *m, int n_axes, int n_slots)
@@ -167,19 +181,22 @@ static const char *between(Lower *L, double a, double m, double b, double fm, do
                 text_of(L, b), text_of(L, chord));
 }
 
-/* A chord that f lies on, to the last digits: is f straight there? Where it bends less and less, numbers end before it does, as those of exp(-u) + u do; a straight
- * piece begins at once, beside a chord that is seen to be above f, or is all there is. bend: of each chord, how far it is above f, of f's size there. */
-static int straight(const double *bend, int n)
+/* A chord that f lies on, to the last digits: is f straight there? Where it bends less and less towards an end, numbers end before it does, as those of exp(-u) + u do. A
+ * straight piece begins at once, beside a chord that is seen to be above f; or is all there is; or f bends on both sides of it, and it is wide: about 1, (u - 1)^20 + u
+ * lies on short ones. bend: of each chord, how far it is above f, of f's size there. */
+static int straight(const double *bend, int n, bool wide)
 {
     const double none = 1e-13, plain = 1e-4;
-    int          on = -1;
-    bool         all = true;
+    int          on = -1, first = n, last = -1, zeros = 0;  /* first, last: that are above f */
     for (int i = 0; i < n; i++) {
-        bool is = bend[i] <= none, beside = (i && bend[i - 1] > plain) || (i + 1 < n && bend[i + 1] > plain);
-        all = all && is;
-        if (is && beside && on < 0) on = i;
+        zeros += bend[i] <= none;
+        if (bend[i] > none) first = i < first ? i : first, last = i;
     }
-    return all ? 0 : on;
+    for (int i = 0; i < n && on < 0; i++) {
+        bool beside = (i && bend[i - 1] > plain) || (i + 1 < n && bend[i + 1] > plain), between = wide && first < i && i < last;
+        if (bend[i] <= none && (beside || between)) on = i;
+    }
+    return zeros == n ? 0 : on;
 }
 
 /* Of the chords over `step` intervals. NULL: none is at fault. */
@@ -198,7 +215,7 @@ static const char *chords(Ctx *c, const Call *k, const double *x, const double *
         if (fm[i] - chord[i] > 1e-9 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "above");
         if (scale && scale < 1e-30 * most) bend[i] = NAN;           /* so far down 0 is near, and says nothing */
     }
-    int i = strictly ? straight(bend, n) : -1;
+    int i = strictly ? straight(bend, n, x[step] > 1.5 * x[0]) : -1;
     return i < 0 ? NULL : between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "on");
 }
 
@@ -221,7 +238,7 @@ static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly
     if (arity) return fails(c->L, arity);
     if (held_before(c->L, k)) return holds(c->L);
     const char *why = not_convex(c, k, 1e-4, 1e4, RATIOS - 1, strictly, &far);
-    if (!why) why = not_convex(c, k, 0.25, 4, 2, strictly, &near);
+    if (!why) why = not_convex(c, k, 0.25, 4, strictly ? 8 : 2, strictly, &near);
     return why ? fails(c->L, why) : far && near ? seen_to_hold(c->L, k) : holds(c->L);
 }
 
@@ -547,6 +564,58 @@ Value *builtin_no_share(Ctx *c, const Call *k)
     return share ? fails(c->L, "it is from 0 to 1, whatever is drawn and learned") : holds(c->L);
 }
 
+/* ---- functions that have a value: none is nan ------------------------------------------------------------------------- */
+
+/* Of one number. */
+static Value *defined_at_numbers(Ctx *c, const Call *k)
+{
+    enum { N = 33 };
+    double x[N], y[N];
+    const char *arity = wrong_arity(c->L, k->v[0], 1);
+    if (arity) return fails(c->L, arity);
+    if (held_before(c->L, k)) return holds(c->L);
+    for (int i = 0; i < N; i++) x[i] = 0.5 * i - 8 + 0.01;
+    if (!known_at(c, k->v[0], x, N, k, y)) return holds(c->L);
+    for (int i = 0; i < N; i++)
+        if (isnan(y[i])) return fails(c->L, strf(c->L, "at %s it is nan", text_of(c->L, x[i])));
+    return seen_to_hold(c->L, k);
+}
+
+/* Of draws. */
+static Value *defined_at_draws(Ctx *c, const Call *k, Dist *p)
+{
+    Lower *L = c->L;
+    if (held_before(L, k)) return holds(L);
+    Trial t = trial_begin(L, true);
+    Ctx in = *c;
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
+    double *out = NULL;
+    int64_t nans = 0, n = 0;
+    in.axes = ir_one_axis(ir_axis(L->m, "first", DRAWS));
+    in.path = "";
+    Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
+    IrVal *v = val_bad(y) || y->kind == V_RECORD ? NULL : as_real(&in, y, k->at);
+    bool   known = v && ir_axes_within(v->type.axes, in.axes) && now_numbers(L, &v, 1, NULL, 0, NOW_FIRST, &out);
+    if (known) n = now_size(L, v);
+    for (int64_t i = 0; i < n; i++) nans += isnan(out[i]);
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->n_draws = draws;
+    L->pendings.n = pendings;
+    L->n_evals = evals;
+    if (nans) return fails(L, strf(L, "of %lld draws of %s it is nan at %lld", (long long)n, dist_text(L, p), (long long)nans));
+    return known ? seen_to_hold(L, k) : holds(L);
+}
+
+Value *builtin_defined(Ctx *c, const Call *k)
+{
+    if (!callable(k->v[0])) return mistake(c, k, "defined", k->v[1] ? "a function of a sample" : "a function of one number", k->v[0]);
+    if (c->L->guess) return holds(c->L);
+    if (!k->v[1]) return defined_at_numbers(c, k);
+    Dist *p = as_dist(c, k->v[1], k->at);
+    return p ? defined_at_draws(c, k, p) : val_error(c->L);
+}
+
 /* ---- bijectors ---------------------------------------------------------------------------------------------------- */
 
 /* The type of a draw; false: it is a record, or cannot be had here. */
@@ -591,11 +660,22 @@ static const char *value_of(Ctx *c, const Ast *e)
     return text ? strf(c->L, "%s is %s", text_of_source(c->L, e->span), text) : NULL;
 }
 
+/* Of a condition on functions that does not hold: the counter-example. */
+static const char *why_of(Ctx *c, const Ast *e)
+{
+    Trial t = trial_begin(c->L, true);
+    const Value *v = as_settled(c, eval(c, e), e->span);
+    trial_end(c->L, &t);
+    return v->kind == V_BOOL ? v->why : NULL;
+}
+
 /* The numbers that a condition is about. */
 static const char *values_in(Ctx *c, const Ast *e)
 {
     if (e->kind == AST_BINARY && e->binary.op == AST_OP_OR) {              /* neither side holds */
-        const char *left = values_in(c, e->binary.left), *right = values_in(c, e->binary.right);
+        const char *left = why_of(c, e->binary.left), *right = why_of(c, e->binary.right);
+        if (!left) left = values_in(c, e->binary.left);
+        if (!right) right = values_in(c, e->binary.right);
         return left && right && strcmp(left, right) ? strf(c->L, "%s, and %s", left, right) : left ? left : right;
     }
     Text t = text_in(c->L->a);

@@ -2,7 +2,7 @@
  *
  * The library says which values are penalties, `penalty(x, D)`, and which losses want a critic within bounds, `unlimited(x, T, ..)`. Of a loss that is a sum of them the
  * first must have a weight above 0. The second is warned of where nothing limits T: every update of T is by such a loss, beside no other term that depends on T, without a
- * projection, by a rule that leaves parameters alone where the gradient is 0; and the loss does grow on and on with one of T's parameters, which is seen by
+ * projection, by a rule that leaves parameters alone where the gradient is 0; and the loss does fall on and on with one of T's parameters, which is seen by
  * running it. */
 #include "compiler/lower/game/limits.h"
 
@@ -41,22 +41,23 @@ static bool depends_on(Lower *L, IrVal *v, const Player *p)
 
 /* ---- numbers */
 
-/* The loss with the parameters as they begin, but for the k-th, which is so many times as large; NAN: not known now. */
-static double loss_with(Lower *L, const Step *s, IrVal *loss, int k, double times)
+/* How small `scale` times the loss is with the parameters as they begin, but for the k-th, which is so many times as large; NAN: not known now. */
+static double fall_with(Lower *L, const Step *s, const Term *loss, int k, double times)
 {
     double *was, *is;
     if (!now_numbers(L, &s->w[k], 1, NULL, 0, NOW_FIRST, &was)) return NAN;
     for (int64_t i = 0; i < now_size(L, s->w[k]); i++) was[i] *= times;
-    return now_numbers(L, &loss, 1, &(NowGiven){s->w[k], was}, 1, NOW_FIRST, &is) ? fabs(is[0]) : NAN;
+    return now_numbers(L, &loss->v, 1, &(NowGiven){s->w[k], was}, 1, NOW_FIRST, &is) ? -loss->scale * is[0] : NAN;
 }
 
-/* A parameter with which the loss grows on and on: it is 1000 times as large, and once more; -1: none is seen. The last ones are the likeliest. */
-static int grows_with(Lower *L, const Step *s, IrVal *loss)
+/* A parameter with which the loss falls on and on: it, or its opposite, is 1000 times as large, and once more; -1: none is seen. The last ones are the likeliest. */
+static int falls_with(Lower *L, const Step *s, const Term *loss)
 {
-    for (int k = s->player->params.n; k-- > 0;) {
-        double far = loss_with(L, s, loss, k, 1e3), further = loss_with(L, s, loss, k, 1e6);
-        if (far > 0 && further > 100 * far && isfinite(further)) return k;
-    }
+    for (int k = s->player->params.n; k-- > 0;)
+        for (int sign = 1; sign >= -1; sign -= 2) {
+            double far = fall_with(L, s, loss, k, sign * 1e3), further = fall_with(L, s, loss, k, sign * 1e6);
+            if (far > 0 && further > 100 * far && isfinite(further)) return k;
+        }
     return -1;
 }
 
@@ -87,18 +88,18 @@ static void rewarded(Ctx *c, const Step *s)
     diag_hint(d, s->sign > 0 ? "to what is minimised a penalty is added: minimize .. + 10 * penalty" : "of what is maximised a penalty is taken off: maximize .. - 10 * penalty");
 }
 
-/* Of a loss that wants a limited critic, and has no other term that could limit it. */
-static const Limit *alone(Lower *L, const Step *s, const Sum *sum)
+/* The term of a loss that wants a limited critic, where no other term could limit it; v is NULL: there is none. */
+static Term alone(Lower *L, const Step *s, const Sum *sum)
 {
-    const Limit *found = NULL;
+    Term found = {0};
     for (int i = 0; i < sum->term.n; i++) {
         const Limit *l = limit_at(L, sum->term.v[i].v);
         bool         is = l && l->why && l->player == s->player;
-        if (is && found) return NULL;
-        if (is) found = l;
-        else if (depends_on(L, sum->term.v[i].v, s->player)) return NULL;
+        if (is && found.v) return (Term){0};
+        if (is) found = sum->term.v[i];
+        else if (depends_on(L, sum->term.v[i].v, s->player)) return (Term){0};
     }
-    return sum->more ? NULL : found;
+    return sum->more ? (Term){0} : found;
 }
 
 void limits_step(Ctx *c, const Step *s)
@@ -110,9 +111,9 @@ void limits_step(Ctx *c, const Step *s)
         const Limit *l = limit_at(L, sum.term.v[i].v);
         if (l && !l->why && l->player == s->player && sum.term.v[i].scale < 0) rewarded(c, s);
     }
-    const Limit *l = s->update->update.project ? NULL : alone(L, s, &sum);
-    int          k = l && rests(L, s) ? grows_with(L, s, (IrVal *)l->v) : -1;
-    if (k >= 0) array_push(L->a, &L->unlimited, ((Unlimited){s->player, s->update->update.value->span, l->why, L->m->slots.v[s->player->params.v[k]].path}));
+    Term t = s->update->update.project ? (Term){0} : alone(L, s, &sum);
+    int  k = t.v && rests(L, s) ? falls_with(L, s, &t) : -1;
+    if (k >= 0) array_push(L->a, &L->unlimited, ((Unlimited){s->player, s->update->update.value->span, s->sign < 0, limit_at(L, t.v)->why, L->m->slots.v[s->player->params.v[k]].path}));
 }
 
 /* ---- the program */
@@ -125,7 +126,7 @@ void limits_finish(Lower *L)
         for (int k = L->unlimited.n; k-- > 0;)
             if (L->unlimited.v[k].player == u->player) of++, first = k;
         if (first != i || of != u->player->moves) continue;             /* another update may limit it */
-        Diag *d = diag_warning(L->diags, u->at, W403, "nothing keeps %s within bounds, and this loss has none by itself: it grows on and on with %s", u->player->name, u->with);
+        Diag *d = diag_warning(L->diags, u->at, W403, "nothing keeps %s within bounds, and this loss has none by itself: it %s on and on with %s", u->player->name, u->up ? "grows" : "falls", u->with);
         diag_hint(d, "%s", u->why);
     }
 }

@@ -183,6 +183,33 @@ static void unmoved_players(Lower *L)
     arena_free(scratch);
 }
 
+static bool is_reached(const Player *p, int slot)
+{
+    for (int i = 0; i < p->reached.n; i++)
+        if (p->reached.v[i] == slot) return true;
+    return false;
+}
+
+/* Of a player that updates move, parameters that none of their losses depends on. */
+static void unreached_params(Lower *L)
+{
+    enum { NAMED = 4 };
+    for (int i = 0; i < L->players.n; i++) {
+        const Player *p = L->players.v[i];
+        Text          names = text_in(L->a);
+        int           n = 0;
+        for (int k = 0; p->moves && k < p->params.n; k++) {
+            const IrSlot *s = &L->m->slots.v[p->params.v[k]];
+            if (!ir_is_real(s->type.elem) || is_reached(p, p->params.v[k])) continue;
+            if (n++ < NAMED) text_printf(&names, "%s%s", n > 1 ? ", " : "", s->path);
+        }
+        if (!n) continue;
+        if (n > NAMED) text_printf(&names, " and %d more", n - NAMED);
+        Diag *d = diag_warning(L->diags, p->at, W400, "%s is updated by losses that do not depend on %s", p->name, text_str(&names));
+        diag_hint(d, "use or leave out what is not learned; stop(..) around it says that it is to stay as it is");
+    }
+}
+
 /* ---- the runtime's tables */
 
 /* What lowering has found out from the numbers of a file must hold for those of another. */
@@ -577,6 +604,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     bool whole = !o->checked || cut_is_wide(L);
     if (!(whole ? make_program(L, out) : cut_fits(L))) return false;
     unmoved_players(L);
+    unreached_params(L);
     limits_finish(L);
     if (o->advice) advice_program(a, L->names, &L->modules, diags);
     return true;

@@ -53,7 +53,7 @@ static void round_ends(Ctx *c, const Ast *b, Scope *scope, const GanSchedule *n)
     array_push(L->work, &L->stands, ((struct Stand){n, scope, L->g->parts.n - 1, b->span, true}));
 }
 
-static void block(Ctx *c, const Ast *b, bool rounds, GanSchedule *n)
+static void block(Ctx *c, const Ast *b, const GanSchedule *rounds, GanSchedule *n)
 {
     Nodes kids = {.rounds = rounds};
     Scope *scope = inner_statements(c, b, &kids);
@@ -122,7 +122,7 @@ static void enter_block(Ctx *c, const Ast *s, Block *b, Nodes *to)
 }
 
 /* A loop's body: what it changes is read anew at its entry and behind it. */
-static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, bool rounds, GanSchedule *n)
+static void loop_body(Ctx *c, const Ast *whole, const Ast *body, Part *before, const GanSchedule *rounds, GanSchedule *n)
 {
     Lower *L = c->L;
     Slots entry = {0}, changed = {0};
@@ -171,6 +171,19 @@ static void sched_update(Ctx *c, const Ast *s, Nodes *to)
     leave_block(&own);
 }
 
+/* ---- what is never done: by numbers that stand there. One with a name is a switch, which may be off. */
+
+static void warn_no_times(Ctx *c, const Ast *count, int64_t n)
+{
+    if (count->kind == AST_NUMBER && !n) diag_warning(c->L->diags, count->span, W404, "0 times are never: nothing in this block is done");
+}
+
+static void warn_too_seldom(Ctx *c, const Ast *every, int64_t count, int64_t rounds)
+{
+    Diag *d = diag_warning(c->L->diags, every->every.count->span, W404, "every %lld rounds of %lld is never", (long long)count, (long long)rounds);
+    diag_hint(d, "every %lld is once, after the last round", (long long)rounds);
+}
+
 /* ---- alternate */
 
 static bool alternate_sizes(Ctx *c, const Ast *s, int64_t *steps, int64_t *batch)
@@ -178,6 +191,7 @@ static bool alternate_sizes(Ctx *c, const Ast *s, int64_t *steps, int64_t *batch
     Lower *L = c->L;
     *batch = -1;
     if (!as_size(c, eval(c, s->alternate.steps), s->alternate.steps->span, "the number of steps", steps)) return false;
+    warn_no_times(c, s->alternate.steps, *steps);
     if (!s->alternate.batch) return true;
     Span at = s->alternate.batch->span;
     if (!as_size(c, eval(c, s->alternate.batch), at, "the batch size", batch)) return false;
@@ -208,7 +222,7 @@ static void sched_alternate(Ctx *c, const Ast *s, Nodes *to)
     GanSchedule *n = sched_node(c, NULL, GAN_ALTERNATE, s->span);
     n->count = steps;
     L->inside++;
-    loop_body(&inner, s, s->alternate.body, before, true, n);
+    loop_body(&inner, s, s->alternate.body, before, n, n);
     L->inside--;
     array_push(L->a, &to->list, n);
     leave_block(&b);
@@ -246,7 +260,7 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
         if (L->told) told_asked(c, s->span, s->repeat.count);
     } else {
         part_drop(L);
-        as_size(c, v, at, "the number of times", &n->count);
+        if (as_size(c, v, at, "the number of times", &n->count)) warn_no_times(c, s->repeat.count, n->count);
     }
     loop_body(&inner, s, s->repeat.body, before, to->rounds, n);
     array_push(L->a, &to->list, n);
@@ -254,7 +268,7 @@ static void sched_repeat(Ctx *c, const Ast *s, Nodes *to)
 }
 
 /* One side of a control statement. */
-static void side(Ctx *c, const Ast *body, int control, bool rounds, GanSchedule *n, Slots *changed)
+static void side(Ctx *c, const Ast *body, int control, const GanSchedule *rounds, GanSchedule *n, Slots *changed)
 {
     Arm a = arm_begin(c->L, control, false);
     block(c, body, rounds, n);
@@ -273,7 +287,8 @@ static void sched_every(Ctx *c, const Ast *s, Nodes *to)
     GanSchedule *n = sched_node(c, to, GAN_EVERY, s->span);
     bool known = as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count);
     if (known && !n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
-    side(c, s->every.body, control_new(c->L), true, n, &changed);
+    else if (known && n->count > to->rounds->count && to->rounds->count && !diags_failed(c->L->diags)) warn_too_seldom(c, s, n->count, to->rounds->count);
+    side(c, s->every.body, control_new(c->L), to->rounds, n, &changed);
     control_changes(c->L, &changed, before, s->span);
 }
 

@@ -5,7 +5,7 @@
 typedef struct Nodes {
     ARRAY(GanSchedule *) list;
     bool top;                                               /* of the top level: alternate and expect may stand here */
-    bool rounds;                                            /* in an alternate block: every and stop when may */
+    const GanSchedule *rounds;                              /* the alternate block they are in, where every and stop when may stand; or NULL */
 } Nodes;
 
 /* ---- schedule.c */

@@ -190,6 +190,13 @@ static void commit_pendings(Ctx *c, const Together *t, int from, IrVal *const *v
     go_back(c->L, t);
 }
 
+static void note_reached(Lower *L, Player *p, int slot)
+{
+    for (int i = 0; i < p->reached.n; i++)
+        if (p->reached.v[i] == slot) return;
+    array_push(L->a, &p->reached, slot);
+}
+
 /* One step of a player: its parameters, its optimiser's states, its count. */
 static void move(Ctx *c, const Ast *s, const Together *t, Player *p, Value *opt, Value *g, Changes *out)
 {
@@ -272,6 +279,7 @@ static void move_by_slopes(Ctx *c, const Ast *s, const Together *t, Wanted *who,
         bool reached = false;
         for (int j = 0; j < p->params.n; j++) {
             reached = reached || d->g[k + j];
+            if (d->g[k + j] || d->report.cut[k + j]) note_reached(c->L, p, p->params.v[j]);
             if (!cut) cut = d->report.cut[k + j];
             if (s->update.goal == AST_GOAL_MAXIMIZE && d->g[k + j]) d->g[k + j] = ir_neg(fn_builder(c), d->g[k + j]);
         }
@@ -365,7 +373,8 @@ static LibraryTerm library_term(const Ctx *c, const Ast *e, bool up, int *looks)
     return t;
 }
 
-/* A critic that maximises what the library says is its loss, or minimises an estimate that a good one makes large; a model that maximises its loss: was that said? kind: of the estimate. */
+/* A critic that maximises what the library says is its loss, or minimises the model's, or an estimate that a good one makes large; a model that maximises its loss: was that
+ * said? kind: of the estimate. */
 static bool warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kind)
 {
     const Ast  *whole = s->update.value;
@@ -376,12 +385,15 @@ static bool warn_uphill(Ctx *c, const Ast *s, const Wanted *who, const char *kin
         bool is_model, is_critic = critic_of(c, t.of, who->p[i], &is_model) == who->p[i];
         bool uphill = t.up && ((is_critic && !strcmp(t.member, "critic")) || (is_model && !strcmp(t.member, "generator")));
         bool small = !t.up && is_critic && t.e == whole && !strcmp(t.member, "estimate") && has_member(t.of, "critic") && !(kind && !strcmp(kind, "plug_in"));
+        bool models = !t.up && is_critic && !strcmp(t.member, "generator") && has_member(t.of, "critic");
         const char *name = who->p[i]->name, *text = text_of_source(c->L, t.e->span);
-        if (!uphill && !small) continue;
-        Diag *d = diag_warning(c->L->diags, whole->span, W401, "%s is %s, and %s learns the opposite by %s it", text, small ? "large for a good critic" : "a loss", name,
-                               small ? "minimising" : "maximising");
-        const char *right = small ? strf(c->L, "%s.critic", t.of->name) : text;
-        diag_hint(d, "update %s minimize %s; what is meant so is a function of the program's own: def opposite() = -%s", name, right, right);
+        if (!uphill && !small && !models) continue;
+        Diag *d = models ? diag_warning(c->L->diags, whole->span, W401, "%s is the model's loss, and %s helps the model by minimising it", text, name)
+                         : diag_warning(c->L->diags, whole->span, W401, "%s is %s, and %s learns the opposite by %s it", text, small ? "large for a good critic" : "a loss", name,
+                                        small ? "minimising" : "maximising");
+        const char *right = small || models ? strf(c->L, "%s.critic", t.of->name) : text;
+        if (models) diag_hint(d, "update %s minimize %s", name, right);
+        else diag_hint(d, "update %s minimize %s; what is meant so is a function of the program's own: def opposite() = -%s", name, right, right);
         said = true;
     }
     return said;
@@ -534,6 +546,7 @@ static void update_along(Ctx *c, const Ast *s, const Together *t, Wanted *who, V
         }
         if (!direction_fits(c, p, g, at)) return;
         collect_tensors(c, g, at, tensor, &n, most);
+        for (int k = 0; k < p->params.n; k++) note_reached(L, p, p->params.v[k]);
         move(c, s, t, p, opt, g, out);
     }
     commit_pendings(c, t, waiting, tensor, n, who, at, out);
@@ -745,6 +758,7 @@ static bool blend_slot(Ctx *c, Player *from, Player *into, int source, IrVal *de
     int slot = slot_like(L, source, into);
     IrVal *v = fn_read(L, source);
     if (slot >= 0 && !holds_class(c, source, slot, at)) return false;
+    if (slot >= 0) note_reached(L, into, slot);
     if (slot >= 0 && ir_type_equal(&L->m->slots.v[slot].type, &v->type))
         return env_set(L, slot, blended(c, v, fn_read(L, slot), decay), at), true;
     return not_alike(c, from, into, source, into, at), false;
