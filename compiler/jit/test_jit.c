@@ -594,19 +594,21 @@ Test(jit, a_matrix_that_is_far)
     agrees_on_threads(text, 3);
 }
 
-/* Matrices that together are more than is near are read once a tile, too, along their rows or across: as many bytes as are near are not, however often they are read. */
+/* Matrices that together are more than is near are read once a tile, too, along their rows or across: as many bytes as are near are not, however often they are read.
+ * What reads such a product first, a sum over samples with it, runs on its tiles. */
 Test(jit, matrices_that_are_far_together)
 {
     static const char *text =
         "axis p = 150\nslot \"w\" param : f32[200,128]\nslot \"v\" param : f32[128,96]\nfn f {report} {\n%x = normal {stream \"x\"} : f32<p>[200]\n%w = read \"w\" : f32[200,128]\n"
         "%v = read \"v\" : f32[128,96]\n%y = dot %x, %w {contract 0:0} : f32<p>[128]\n%t = max %y, 0 : f32<p>[128]\n%z = dot %t, %v {contract 0:0} : f32<p>[96]\n"
-        "%u = dot %t, %w {contract 0:1} : f32<p>[200]\nreport \"z\", %z\nreport \"u\", %u\n}\n";
+        "%u = dot %t, %w {contract 0:1} : f32<p>[200]\n%s = sum %t {over p} : f32[128]\nreport \"s\", %s\nreport \"z\", %z\nreport \"u\", %u\n}\n";
     enum { ALL = 4 * (200 * 128 + 128 * 96) };
     Arena *a = arena_new();
     char why[1024];
     IrModule *m = ir_read_text(a, text, strlen(text), why);
     cr_assert(m, "%s", why);
     cr_expect(strstr(plan_of(a, m, (PlanOptions){.near = ALL - 1}), "far 1"));
+    cr_expect(strstr(plan_of(a, m, (PlanOptions){.near = ALL - 1}), "epilogue 1"));
     cr_expect(!strstr(plan_of(a, m, (PlanOptions){.near = ALL}), "far"));
     for (int i = 0; i < 3; i++) {
         PlanOptions plan = {.without = i == 2 ? 1u << PLAN_across : 0, .near = i ? ALL - 1 : ALL};

@@ -71,7 +71,7 @@ static bool is_short(IrOp op)
 
 /* In instructions a number: saved are two of so many, and what the caches take for them. Measured at one thread, with layers as wide as k: 8% at 8,
  * 2% at 16, 1% at 64 and 128, as much at 512 where what is written is far; with tanh 3% at 8, nothing at 16. */
-enum { MOST_WORK = 32, MOST_BY_KERNELS = 136, LONG_ROW = 20, MOST_UNROLLED = 4 };
+enum { MOST_WORK = 32, LONG_ROW = 20, MOST_UNROLLED = 4 };
 
 static int64_t rows_work(const KKernel *map)
 {
@@ -80,15 +80,13 @@ static int64_t rows_work(const KKernel *map)
     return n;
 }
 
-/* Where a step runs kernel by kernel, a large matrix is read once for all panels of a tile, by a product alone. */
-static bool worth(const KStep *s, const KKernel *dot, const KKernel *map)
+static bool worth(const KKernel *dot, const KKernel *map)
 {
     const IrNode *n = dot->nodes.v[0];
     int64_t k = 1;
     for (int i = 0; i < n->attr->contract.n; i++) k *= n->arg[0]->type.dim[n->attr->contract.a[i]];
     for (int i = 0; i < n->attr->n_windows; i++) k *= n->arg[1]->type.dim[n->attr->windows[i].b];
     int64_t rows = rows_work(map);
-    if (s->by_kernels && k > MOST_BY_KERNELS) return false;
     return rows <= MOST_UNROLLED || k + rows <= MOST_WORK;
 }
 
@@ -114,7 +112,7 @@ static void merge_step(KPlan *p, KStep *s)
     for (int i = s->panel.n - 1; i >= 0; i--) {             /* of several products that one kernel reads, the last */
         KKernel *k = s->panel.v[i];
         KKernel *reader = k->kind == K_DOT ? kernel_value(p, &k->nodes.v[0]->result[0])->reader : NULL;
-        if (reader && plan_did(p, PLAN_epilogue, fits(p, k, reader) && worth(s, k, reader))) merge(p, k, reader);
+        if (reader && plan_did(p, PLAN_epilogue, fits(p, k, reader) && worth(k, reader))) merge(p, k, reader);
     }
     for (int i = 0; i < s->panel.n; i++) {
         KKernel *k = s->panel.v[i];

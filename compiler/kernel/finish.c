@@ -279,7 +279,7 @@ static void products_by_tiles(const KBlock *b)
             if (s->body[k]) products_by_tiles(s->body[k]);
         for (int k = 0; k < s->panel.n && s->by_kernels; k++) {
             KKernel *dot = s->panel.v[k];
-            dot->split = dot->kind == K_DOT && dot->nodes.v[0]->op == IR_dot && !dot->epilogue;
+            dot->split = dot->kind == K_DOT && dot->nodes.v[0]->op == IR_dot;
         }
     }
 }

@@ -288,13 +288,15 @@ static void dot_panel(Nest *n, const DotTile *t, Offsets o, int rows)
     if (n->k->roll) rolled_epilogue(n, t, from, rows);
 }
 
-/* The rows of a matrix that is far are near when the tile's next panel asks for them. */
+static bool has_sums(const Nest *n) { return n->k->epilogue && n->k->epilogue->sinks.n; }
+
+/* The rows of a matrix that is far are near when the tile's next panel asks for them. Sums over samples behind it are in the order of panels. */
 static void dot_tile(Nest *n, const void *code, Offsets o, int rows)
 {
     const DotTile *t = code;
     if (!n->k->split) { dot_panel(n, t, o, rows); return; }
     DotCode c = *t->code;
-    LoopIns *l = nest_par_to(n, loop_arg(&n->b, 2));
+    LoopIns *l = nest_turns(n, !has_sums(n), loop_at(0), loop_of(loop_arg(&n->b, 2)), 1, true);
     n->panel = loop_plus(&n->b, loop_of(loop_arg(&n->b, 0)), nest_counter(l));
     n->slot = nest_counter(l);
     n->comp[n->k->space.lane] = (Ix){.at = tile_plus_lanes(n, loop_times(n->panel, K_LANES)), .lane = true};
