@@ -100,11 +100,19 @@ static void choose_units(KMatrices *m)
     m->row_units = !m->n_windows && m->lane_units * turns_of(&m->outer) < 16 && m->row.extent >= 2 * K_ROW_UNIT ? m->row.extent / K_ROW_UNIT : 1;
 }
 
+/* Places of the result that are none of the rows. */
+static double places_apart(const KMatrices *m)
+{
+    double n = 1;
+    for (int i = 0; i < m->n_windows - m->places; i++) n *= (double)m->window[i].extent;
+    return n;
+}
+
 /* Instructions of a vector, about; two numbers take as long as one vector, and few at once wait for one another. Measured with AVX2. */
 static double cost(const KMatrices *m)
 {
     enum { COPY = 2, TURN = 20, GATHER = 24, WAIT = 4 };
-    double k = (double)turns_of(&m->chain), outer = (double)turns_of(&m->outer), rows = (double)turns_of(&m->rows);
+    double k = (double)turns_of(&m->chain), outer = (double)turns_of(&m->outer) * places_apart(m), rows = (double)turns_of(&m->rows);
     double blocks = (double)((m->lanes.extent + K_LANES - 1) / K_LANES), row = (double)m->row.extent;
     double tiles = (double)((m->row.extent + TILE - 1) / TILE);
     if (m->how == K_NUMBERS) return outer * rows * row * k * ((double)m->lanes.extent + WAIT) / 2;
@@ -143,14 +151,11 @@ static int64_t window_units(const KMatrices *m)
 
 static bool has_turns(const KMatrices *m)
 {
-    return m->lanes.extent && m->chain.n && turns_of(&m->chain) && turns_of(&m->outer) && turns_of(&m->rows) && m->row.extent;
+    return window_units(m) && m->lanes.extent && m->chain.n && turns_of(&m->chain) && turns_of(&m->outer) && turns_of(&m->rows) && m->row.extent;
 }
 
-/* Of a convolution: are there vectors of filters, places to make units of, and room for a panel? */
-static bool can_convolve(const KMatrices *m, IrElem t)
-{
-    return m->lanes.extent >= K_LANES && window_units(m) && (m->how == K_AS_IT_LIES || panel_bytes(m, t) <= MOST_PANEL);
-}
+/* Are there vectors of lanes, and room for a panel? */
+static bool has_vectors(const KMatrices *m, IrElem t) { return m->lanes.extent >= K_LANES && (m->how == K_AS_IT_LIES || panel_bytes(m, t) <= MOST_PANEL); }
 
 static void take_matrices(KPlan *p, KKernel *k, KKind kind, const KMatrices *m)
 {
@@ -187,10 +192,10 @@ bool kernel_matrices(KPlan *p, KKernel *k)
         if (!has_turns(&m)) continue;
         choose_panel(p, &m);
         choose_units(&m);
-        if (m.n_windows && !can_convolve(&m, t)) continue;
         KMatrices numbers = m;
         numbers.how = K_NUMBERS;
-        if (!m.n_windows && (m.lanes.extent < K_LANES || (m.how != K_AS_IT_LIES && panel_bytes(&m, t) > MOST_PANEL) || cost(&numbers) < cost(&m))) m = numbers;
+        numbers.window_units = 0;
+        if (!has_vectors(&m, t) || (!m.n_windows && cost(&numbers) < cost(&m))) m = numbers;
         if (best.side < 0 || cost(&m) < cost(&best)) best = m;
     }
     if (best.side < 0) return false;
@@ -201,23 +206,16 @@ bool kernel_matrices(KPlan *p, KKernel *k)
 
 /* ---- few samples ------------------------------------------------------------------------------------------------ */
 
-static int64_t places_of(const KMatrices *m)
-{
-    int64_t n = 1;
-    for (int i = 0; i < m->n_windows; i++) n *= m->window[i].extent;
-    return n;
-}
-
 /* Does a sample after the other, with filters in the lanes, take less than all at once in lanes of which most are empty? It goes at about half the pace, as each number
  * of an image lies in a line of memory of its own. */
 static bool pays_one_by_one(const KMatrices *m)
 {
     enum { SLOWER = 2 };
-    int64_t filters = m->lanes.extent * turns_of(&m->outer), last = m->window[m->n_windows - 1].extent;
-    double tile = (double)(filters * places_of(m)) * (double)turns_of(&m->chain) * (1 + 1.0 / TILE);
+    int64_t filters = m->lanes.extent * turns_of(&m->outer);
+    double  tile = (double)(filters * m->row.extent) * places_apart(m) * (double)turns_of(&m->chain) * (1 + 1.0 / TILE);
     KMatrices each = *m;
     each.outer.v[each.outer.n++] = m->samples;
-    return SLOWER * cost(&each) * (double)(places_of(m) / last) < tile;
+    return SLOWER * cost(&each) < tile;
 }
 
 bool kernel_few(KPlan *p, KKernel *k)
@@ -236,7 +234,7 @@ bool kernel_few(KPlan *p, KKernel *k)
     if (!has_turns(&m) || !m.places) return false;
     choose_panel(p, &m);
     choose_units(&m);
-    if (!can_convolve(&m, n->result[0].type.elem) || !pays_one_by_one(&m)) return false;
+    if (!has_vectors(&m, n->result[0].type.elem) || !pays_one_by_one(&m)) return false;
     take_matrices(p, k, K_FEW, &m);
     return true;
 }

@@ -307,10 +307,11 @@ static void unit(Nest *n, const Code *code, At at, LoopIndex which)
 /* As many rows as the target accumulates, all tiles alike; then more beside one another, as long as there is room. */
 static void choose_tile(const Nest *n, Code *c)
 {
-    enum { NUMBERS = 12, ROWS = 3 };                        /* chains of numbers, and their rows */
+    enum { NUMBERS = 12, ROWS = 3 };                        /* chains of numbers, and their rows where there are enough to go beside one another */
     const KMatrices *m = c->m;
     bool numbers = m->how == K_NUMBERS;
-    int64_t room = numbers ? NUMBERS : c->elem == IR_F64 && n->rows > 1 ? n->rows / 2 : n->rows, most = numbers ? ROWS : room;
+    int64_t room = numbers ? NUMBERS : c->elem == IR_F64 && n->rows > 1 ? n->rows / 2 : n->rows, most = room;
+    if (numbers) most = m->lanes.extent * ROWS < NUMBERS ? NUMBERS / m->lanes.extent : ROWS;
     int64_t tiles = (m->row.extent + most - 1) / most, beside = numbers ? NUMBERS : m->group;
     c->width = numbers ? 1 : K_LANES;
     c->rows = (int)(m->row_units > 1 ? most : (m->row.extent + tiles - 1) / tiles);

@@ -22,6 +22,7 @@ const char *opt_pass_name(int i);
 /* Each pass by itself. */
 void opt_stop(IrModule *m, IrFn *f);
 void opt_draws(IrModule *m, IrFn *f);
+void opt_single(IrModule *m, IrFn *f);
 void opt_simplify(IrModule *m, IrFn *f);
 void opt_cse(IrModule *m, IrFn *f);
 void opt_dce(IrModule *m, IrFn *f);
