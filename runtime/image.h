@@ -2,7 +2,7 @@
  *
  * A header, a table of sections, sections of fixed rows, little-endian: image.def lists them. Rows refer to rows by number and to memory
  * by offset; there are no pointers, so an image lies anywhere. The code of its nests, by number, comes beside it, or for one kind of CPU
- * in it; all else says nothing of a machine. image_open() takes nothing on trust: every sum and then every number is checked, so that a spoilt image is an error and
+ * in it; all else can be read on any machine. image_open() takes nothing on trust: every sum and then every number is checked, so that a spoilt image is an error and
  * never a wild address. compiler/image writes them. */
 #pragma once
 #include "base/arena.h"

@@ -78,8 +78,8 @@ static int wanted_cpus(const Options *o, const char *cpu[3])
 
 enum { NATIVE_OBJECTS = 4 };                                /* made side by side; the same on every machine that builds */
 
-/* Tables are the same for all CPUs: the last one's are the program's. */
-static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *code, GanError *err)
+/* What is planned for a CPU (how a matrix is read, which kernels are one) is in the tables of its image and in its kernels, so each has its own. */
+static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, GanError *err)
 {
     NestProgram nests;
     LlvmWanted  w = {.target.cpu = cpu, .prefix = v->prefix, .plan = s->o->plan, .open = NATIVE_OBJECTS, .team = team_new(0, false)};
@@ -87,8 +87,13 @@ static GanStatus compile(Session *s, const char *cpu, NativeVariant *v, Code *co
     v->level = cpu ? llvm_cpu_level(cpu) : 0;
     GanStatus st = llvm_objects(s->arena, s->lowered.ir, s->lowered.program, &w, &nests, &v->objects, err);
     team_free(w.team);
-    if (!st) *code = steps_of(s->arena, &nests, s->lowered.ir, s->lowered.program, NULL);
-    return st;
+    if (st) return st;
+    Text image = text_in(s->arena);
+    Code code = steps_of(s->arena, &nests, s->lowered.ir, s->lowered.program, NULL);
+    image_write(&image, s->lowered.program, &code, NULL);
+    v->image = image.s;
+    v->image_bytes = image.n;
+    return GAN_OK;
 }
 
 static const char *base_name(const char *path)
@@ -97,20 +102,19 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static GanStatus link_variants(Session *s, const NativeVariant *v, int n, const Code *code, GanError *err)
+static GanStatus link_variants(Session *s, const NativeVariant *v, int n, GanError *err)
 {
-    Text          image = text_in(s->arena), header = image, source = image, python = image;
+    Text          header = text_in(s->arena), source = header, python = header;
     NativeSymbols symbols = {0};
     NativeLibrary lib = {.symbols = &symbols};
     const char   *prefix = session_identifier(s, base_name(s->o->run.output));
-    image_write(&image, s->lowered.program, code, NULL);
-    if (!s->o->lib) return native_link(v, n, image.s, image.n, s->o->run.output, err);
+    if (!s->o->lib) return native_link(v, n, s->o->run.output, err);
     GanStatus st = native_header(&header, &source, &symbols, s->lowered.program, prefix, arena_printf(s->arena, "%s.h", s->o->run.output), err);
     lib.header = text_str(&header);
     lib.source = text_str(&source);
     if (s->o->python) native_python(&python, s->lowered.program, prefix, arena_printf(s->arena, "%s.so", base_name(s->o->run.output)));
     lib.python = s->o->python ? text_str(&python) : NULL;
-    return st ? st : native_link_library(&lib, v, n, image.s, image.n, s->o->run.output, err);
+    return st ? st : native_link_library(&lib, v, n, s->o->run.output, err);
 }
 
 int native_can_write(const Options *o)
@@ -124,7 +128,6 @@ int native_build(Session *s)
     const char   *cpu[3];
     NativeVariant variant[3] = {{.prefix = "gan"}, {.prefix = "gan_3"}, {.prefix = "gan_4"}};
     int           n = wanted_cpus(s->o, cpu), made = 0;
-    Code          code;
     GanError      err;
     GanStatus     st = GAN_OK;
     add_models(s);
@@ -132,8 +135,8 @@ int native_build(Session *s)
     session_optimise(s);
     s->lowered.program->folder = source_folder(s);
     while (made < n && !st)
-        if (!(st = compile(s, cpu[made], &variant[made], &code, &err))) made++;
-    if (!st) st = link_variants(s, variant, n, &code, &err);
+        if (!(st = compile(s, cpu[made], &variant[made], &err))) made++;
+    if (!st) st = link_variants(s, variant, n, &err);
     for (int i = 0; i < made; i++) llvm_objects_free(&variant[i].objects);
     return st ? say_error(&s->o->run, &err) : EXIT_DONE;
 }

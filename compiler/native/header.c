@@ -80,8 +80,7 @@ static const char types[] =
     "} $_options;\n\n";
 
 static const char source_top[] =
-    "extern const char gan_image[], gan_image_end[], gan_variants[];\n"
-    "static const struct { const void *image, *end, *variants; } program = {gan_image, gan_image_end, gan_variants};\n\n"
+    "extern const char gan_variants[];\n\n"
     "int     library_open(const void *program, const $_options *options, $_instance **out, $_error *error);\n"
     "void    library_close($_instance *it);\n"
     "int     library_train($_instance *it, int64_t rounds, int64_t *done, $_error *error);\n"
@@ -101,7 +100,7 @@ typedef struct Function { const char *comment, *declared, *body; } Function;
 
 static const Function functions[] = {
     {"A new run, its parameters initialised, in *out: to be closed by $_close. On an error *out is NULL. Reads the program's data. `options` NULL: all zeros.",
-     "int $_open(const $_options *options, $_instance **out, $_error *error)", "return library_open(&program, options, out, error);"},
+     "int $_open(const $_options *options, $_instance **out, $_error *error)", "return library_open(gan_variants, options, out, error);"},
     {"Frees all that an instance has; NULL is fine.", "void $_close($_instance *it)", "library_close(it);"},
     {"Trains for so many rounds of the program's blocks, or to its end if that comes before or `rounds` is below 0, and then on to where the next\n * round would begin. "
      "*done (NULL is fine) is how many rounds it were. In small portions or in one, the bits are the same. An error in a round (a\n * loss that "

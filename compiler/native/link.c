@@ -16,9 +16,8 @@
 #include <unistd.h>
 
 /* What runtime/native/main.c asks for. */
-static const char image_source[] =
-    "    .section .rodata.gan_image, \"a\"\n    .balign 64\n    .globl gan_image\n    .hidden gan_image\n"
-    "gan_image:\n    .incbin \"image\"\n    .globl gan_image_end\n    .hidden gan_image_end\ngan_image_end:\n    .section .note.GNU-stack, \"\"\n"
+static const char variants_source[] =
+    "    .section .note.GNU-stack, \"\"\n"
     "    .section .data.rel.ro.gan_variants, \"aw\"\n    .balign 8\n    .globl gan_variants\n    .hidden gan_variants\ngan_variants:\n";
 
 typedef struct Link {
@@ -55,19 +54,41 @@ static GanStatus lay_out_library(const Link *l)
     return s ? s : lay_out_text(l, "exports", arena_printf(l->a, "{ global:%s local: *; };\n", text_str(&script)));
 }
 
-static GanStatus lay_out(const Link *l, const char *image, size_t bytes)
+/* Which variant's image is k's as well, the first of equal ones. */
+static int image_of(const Link *l, int k)
+{
+    const NativeVariant *v = l->variant;
+    int i = 0;
+    while (v[i].image_bytes != v[k].image_bytes || memcmp(v[i].image, v[k].image, v[k].image_bytes) != 0) i++;
+    return i;
+}
+
+static GanStatus lay_out_images(const Link *l, Text *source)
+{
+    GanStatus s = GAN_OK;
+    text_add(source, "    .section .rodata.gan_image, \"a\"\n");
+    for (int k = 0; k < l->n_variants && !s; k++) {
+        if (image_of(l, k) < k) continue;
+        text_printf(source, "    .balign 64\nimage_%d:\n    .incbin \"image_%d\"\nimage_%d_end:\n", k, k, k);
+        s = file_write(in_folder(l, arena_printf(l->a, "image_%d", k)), l->variant[k].image, l->variant[k].image_bytes, false, l->err);
+    }
+    return s;
+}
+
+static GanStatus lay_out(const Link *l)
 {
     const NativeVariant *v = l->variant;
     Text      source = text_in(l->a);
-    GanStatus s = file_write(in_folder(l, "image"), image, bytes, false, l->err);
+    GanStatus s = lay_out_images(l, &source);
     if (!s && l->lib) s = lay_out_library(l);
-    text_add(&source, image_source);
+    text_add(&source, variants_source);
     for (int k = 0; k < l->n_variants; k++) {
-        text_printf(&source, "    .quad %d, %s_nests\n", v[k].level, v[k].prefix);
+        int image = image_of(l, k);
+        text_printf(&source, "    .quad %d, %s_nests, image_%d, image_%d_end\n", v[k].level, v[k].prefix, image, image);
         for (int i = 0; i < v[k].objects.n && !s; i++)
             s = file_write(object_name(l, k, i), v[k].objects.object[i].bytes, v[k].objects.object[i].size, false, l->err);
     }
-    text_add(&source, "    .quad -1, 0\n");
+    text_add(&source, "    .quad -1, 0, 0, 0\n");
     return s ? s : file_write(in_folder(l, "image.s"), source.s, source.n, false, l->err);
 }
 
@@ -358,17 +379,17 @@ static GanStatus make_folder(Link *l)
     return mkdtemp(folder) ? GAN_OK : gan_error_in(l->err, GAN_WORLD, folder, "cannot be made: %s", strerror(errno));
 }
 
-static GanStatus link_in_folder(Link *l, const char *image, size_t bytes, const char *path)
+static GanStatus link_in_folder(Link *l, const char *path)
 {
     GanStatus s = make_folder(l);
     if (s) return s;
-    s = lay_out(l, image, bytes);
+    s = lay_out(l);
     if (!s) s = l->lib ? link_library(l, path) : link_program(l, path);
     clear_folder(l);
     return s;
 }
 
-static GanStatus link_all(Link *l, const char *image, size_t bytes, const char *path)
+static GanStatus link_all(Link *l, const char *path)
 {
     l->runtime = installed_file(l->a, "runtime/native", "libganrt.a");
     if (!l->runtime) return gan_error(l->err, GAN_WRONG, "the runtime that programs are linked with, libganrt.a, is not beside this gan");
@@ -376,24 +397,23 @@ static GanStatus link_all(Link *l, const char *image, size_t bytes, const char *
     if (!s && l->lib) s = no_name_of_the_runtime(l);
     if (s) return s;
     tools_begin(&l->tools);
-    s = link_in_folder(l, image, bytes, path);
+    s = link_in_folder(l, path);
     tools_end(&l->tools);
     return s;
 }
 
-GanStatus native_link(const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path, GanError *err)
+GanStatus native_link(const NativeVariant *variant, int n_variants, const char *path, GanError *err)
 {
     Link      l = {.a = arena_new(), .variant = variant, .n_variants = n_variants, .err = err};
-    GanStatus s = link_all(&l, image, image_bytes, path);
+    GanStatus s = link_all(&l, path);
     arena_free(l.a);
     return s;
 }
 
-GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *variant, int n_variants, const char *image, size_t image_bytes, const char *path,
-                              GanError *err)
+GanStatus native_link_library(const NativeLibrary *lib, const NativeVariant *variant, int n_variants, const char *path, GanError *err)
 {
     Link      l = {.a = arena_new(), .lib = lib, .variant = variant, .n_variants = n_variants, .err = err};
-    GanStatus s = link_all(&l, image, image_bytes, path);
+    GanStatus s = link_all(&l, path);
     arena_free(l.a);
     return s;
 }

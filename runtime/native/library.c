@@ -81,20 +81,20 @@ static GanStatus start(GanInstance *it, const LibraryOptions *o, GanError *e)
     return st;
 }
 
-static GanStatus open_all(GanInstance *it, const LibraryProgram *program, const LibraryOptions *o, GanError *e)
+static GanStatus open_all(GanInstance *it, const NativeCode *program, const LibraryOptions *o, GanError *e)
 {
     if (o->threads < 0 || o->threads > MOST_THREADS) return gan_error(e, GAN_WRONG, "threads are 0, for the CPUs allowed, to %d", MOST_THREADS);
     if (o->steps < 0) return gan_error(e, GAN_WRONG, "steps are 0, for the program's, or more");
     it->steps = o->steps ? o->steps : -1;
     int which;
-    GanStatus st = image_open(program->image, (size_t)(program->image_end - program->image), &it->image, e);
-    if (!st) st = native_choose(program->variants, &it->image.code, e);
+    GanStatus st = native_open(program, &it->image, e);
+    if (!st) st = native_can_run(program, &it->image, e);
     if (!st) st = read_data(it, o, e);
     if (!st) st = extern_open(&it->image.program, it->image.program.folder, &which, e);
     return st ? st : start(it, o, e);
 }
 
-int library_open(const LibraryProgram *program, const LibraryOptions *o, GanInstance **out, LibraryError *err)
+int library_open(const NativeCode *program, const LibraryOptions *o, GanInstance **out, LibraryError *err)
 {
     static const LibraryOptions none;
     GanError     e = {0};

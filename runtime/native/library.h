@@ -21,13 +21,8 @@ typedef struct LibraryOptions {                             /* of zeros: as the 
     const char        *folder;                              /* where relative paths of its data begin; NULL: where they did when it was built */
 } LibraryOptions;
 
-typedef struct LibraryProgram {
-    const char       *image, *image_end;
-    const NativeCode *variants;
-} LibraryProgram;
-
 /* *out: a new run, initialised and ready to be sampled. NULL on an error. */
-int  library_open(const LibraryProgram *program, const LibraryOptions *o, GanInstance **out, LibraryError *err);
+int  library_open(const NativeCode *program, const LibraryOptions *o, GanInstance **out, LibraryError *err);
 void library_close(GanInstance *it);                        /* NULL is fine */
 
 /* Goes on for so many rounds of the program's blocks (below 0: to its end) and up to where the next round would begin, or the end.

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const char     gan_image[], gan_image_end[];         /* brought by the program */
-extern const NativeCode gan_variants[];
+extern const NativeCode gan_variants[];                     /* brought by the program */
 
 enum { MOST_STEPS = 1000000000000000, MOST_DRAWS = 1000000000 };
 
@@ -57,7 +56,7 @@ static void print_version(bool verbose)
 {
     Image    image;
     GanError err;
-    if (image_open(gan_image, (size_t)(gan_image_end - gan_image), &image, &err)) return;
+    if (native_open(gan_variants, &image, &err)) return;
     printf("%s, built by gan " GAN_VERSION "\n", image.program.name);
     if (verbose) printf("sources %s\n", image.program.source_hash);
     image_close(&image);
@@ -90,7 +89,7 @@ static int say_extern(const Game *g, const GanExtern *x, const GanError *err)
 static int start(Game *g, Image *image)
 {
     GanError err;
-    if (native_choose(gan_variants, &image->code, &err)) return say_error(g->o, &err);
+    if (native_can_run(gan_variants, image, &err)) return say_error(g->o, &err);
     int status = read_data(g, image);
     if (status != EXIT_DONE) return status;
     int which;
@@ -170,7 +169,7 @@ static int run(const RunOptions *o, int command)
     GanError err;
     int      status = can_run(o, command);
     if (status != EXIT_DONE) return status;
-    if (image_open(gan_image, (size_t)(gan_image_end - gan_image), &image, &err)) return say_error(o, &err);
+    if (native_open(gan_variants, &image, &err)) return say_error(o, &err);
     Game g = {.o = o, .arena = arena_new(), .program = &image.program};
     if (command == INFO_SHIFT) status = info(&g);
     else status = start(&g, &image);

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from harness import GAN, SANITIZED, SMALL, content, folder, gan, run_tests, same_run, tensors
+from harness import GAN, SANITIZED, SMALL, Skipped, content, folder, gan, run_tests, same_run, tensors
 
 ROOT = os.environ.get("GAN_ROOT") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 EXAMPLES = {"ring": 40, "ring_wgan_gp": 6, "gaussian_f_gan": 4, "ring_mmd": 10, "fashion_mlp": 4}
@@ -23,10 +23,10 @@ def program(*args, cwd, timeout=120, status=0, env=None):
     return done
 
 
-def built(d, text, name="small"):
+def built(d, text, name="small", *flags):
     with open(os.path.join(d, name + ".gan"), "w") as f:
         f.write(text)
-    r = gan("build", name + ".gan", "-o", name, cwd=d)
+    r = gan("build", name + ".gan", "-o", name, *flags, cwd=d)
     assert r.status == 0, r
     return os.path.join(d, name)
 
@@ -210,6 +210,30 @@ def test_for_other_cpus():
                 same_run(f"{d}/here", f"{d}/out-{name}")
             else:
                 assert "x86-64-v4" in done.stderr and "--portable" in done.stderr, done
+
+
+OLDER = """import nn, optim, compare, toy
+data ring = toy.ring(modes: 8, radius: 2, std: 0.02)
+implicit G(z: real[4] ~ Normal(0, 1)) -> real[2] { z |> Dense(64) |> relu |> Dense(64) |> relu |> Dense(2) }
+net D(x: real[2]) -> real { x |> Dense(64) |> relu |> Dense(64) |> relu |> Dense(1) |> scalar }
+compare gan = class_probability(ring, G, D)
+alternate 2 steps, batch 32 {
+  update D minimize gan.critic with adam(1e-3)
+  update G minimize nonsaturating(gan) with adam(1e-3)
+}
+"""
+
+
+def test_on_older_cpus():
+    """A portable program, emulated on a CPU with SSE4 and on one with AVX2, for which another plan was made: the bits of `gan run` here."""
+    if SANITIZED or not shutil.which("qemu-x86_64"):
+        raise Skipped("no emulator of x86-64 that runs these programs")
+    with folder() as d:
+        path = built(d, OLDER, "older", "--portable")
+        gan("run", "older.gan", "--out", "here", "--quiet", cwd=d)
+        for cpu in "Nehalem", "max":
+            program("qemu-x86_64", "-cpu", cpu, path, "train", "--out", cpu, "--quiet", "--threads", 2, cwd=d, timeout=300)
+            same_run(f"{d}/here", f"{d}/{cpu}")
 
 
 def test_a_spoilt_program():
