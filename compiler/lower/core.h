@@ -249,7 +249,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(const IrVal *) given;                             /* what stands there for values of other graphs */
     bool       shapes;                                      /* it is made for its shapes alone: a value of another graph stands for any of its type */
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
-    ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
+    ARRAY(IrVal *) known;                                   /* nodes of single numbers that derivatives are by: of those known now, and of names */
     ARRAY(const char *) streams;                            /* names of draws, each once */
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans, also unrolled: index of the iteration and how many */
     ARRAY(Shuffle) shuffles;                                /* of data, in the order in which they are drawn from */
