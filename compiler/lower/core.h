@@ -87,7 +87,7 @@ struct Value {
         struct { double r, rest; };                         /* rest: what sums and products of known numbers have beyond r, at most half a last place of it (exact.c) */
         bool        b;
         const char *s;
-        struct { Value **v; int n; int64_t leaves; int depth; bool slots, shape; } list;   /* leaves: values that are no list or record; depth: lists and records inside one another; slots: there is a V_SLOT in it; shape: made by shape(x) */
+        struct { Value **v, *like; int n; int64_t leaves; int depth; bool slots, shape; } list;   /* like: of none, an item of the list that it is a piece of, or NULL; leaves: values that are no list or record; depth: lists and records inside one another; slots: there is a V_SLOT in it; shape: made by shape(x) */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */

@@ -24,7 +24,7 @@ Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at)
     Args args = {0};
     for (int i = 0; i < n; i++) {
         v[i] = as_settled(c, v[i], at);
-        if (v[i]->kind == V_LIST) v[i] = arith_stack(c, v[i]->list.v, v[i]->list.n, at);
+        if (v[i]->kind == V_LIST) v[i] = arith_stacked(c, v[i], at);
         if (val_bad(v[i])) return val_error(c->L);
     }
     if (n < 1 || n > MAX_ARGS || !as_rows(c, v[0], at, "map goes through rows", &rows) || !new_axis(c, "row", rows, at, &axis))
