@@ -326,7 +326,7 @@ struct Dist {                                               /* kind says which m
         struct { Dist *base; const Ast *type; Scope *scope; IrInts dims; bool known; } typed;   /* the tail of a prescribed model */
         struct { Dist *base; IrInts dims; } power;
         struct { Dist *base; const char *name; } field;
-        struct { Dist *base; Value *f; const void *site; } map;      /* site: where it was made, for the layers in f */
+        struct { Dist *base; Value *f; const void *site; Instance *in; uint64_t within; } map;   /* site: where it was made, for the layers in f; in a net, whose layers they are, and at which site of it */
         Dist    *base;                                      /* stop */
         Value   *value;                                     /* rows, batch */
         Value   *fields;                                    /* joint: a record of distributions */
