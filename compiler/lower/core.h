@@ -87,7 +87,7 @@ struct Value {
         struct { double r, rest; };                         /* rest: what sums and products of known numbers have beyond r, at most half a last place of it (exact.c) */
         bool        b;
         const char *s;
-        struct { Value **v; int n; int64_t leaves; int depth; bool slots, shape; } list;   /* leaves: values that are no list or record; depth: lists and records inside one another; slots: there is a V_SLOT in it; shape: made by shape(x) */
+        struct { Value **v, *like; int n; int64_t leaves; int depth; bool slots, shape; } list;   /* like: of none, an item of the list that it is a piece of, or NULL; leaves: values that are no list or record; depth: lists and records inside one another; slots: there is a V_SLOT in it; shape: made by shape(x) */
         struct { int64_t from, to; } range;
         struct { IrVal *v; Fn *home; int64_t classes; int own_axis; } tensor;    /* classes: of class[n], else 0; own_axis: opened for it, or -1 */
         struct { int slot; int64_t classes; } slot;          /* a place in the state: its value is that of the environment where it is read */
@@ -249,7 +249,7 @@ struct Fn {                                                 /* a graph: the sche
     ARRAY(const IrVal *) given;                             /* what stands there for values of other graphs */
     bool       shapes;                                      /* it is made for its shapes alone: a value of another graph stands for any of its type */
     IrNode    *last_face;                                   /* the last of the nodes that numbers known now have at the entry */
-    ARRAY(IrVal *) known;                                   /* nodes of numbers known now, which derivatives are by */
+    ARRAY(IrVal *) known;                                   /* nodes of single numbers that derivatives are by: of those known now, and of names */
     ARRAY(const char *) streams;                            /* names of draws, each once */
     ARRAY(struct { IrVal *index; int64_t n; }) loops;       /* enclosing scans, also unrolled: index of the iteration and how many */
     ARRAY(Shuffle) shuffles;                                /* of data, in the order in which they are drawn from */
@@ -326,7 +326,7 @@ struct Dist {                                               /* kind says which m
         struct { Dist *base; const Ast *type; Scope *scope; IrInts dims; bool known; } typed;   /* the tail of a prescribed model */
         struct { Dist *base; IrInts dims; } power;
         struct { Dist *base; const char *name; } field;
-        struct { Dist *base; Value *f; const void *site; } map;      /* site: where it was made, for the layers in f */
+        struct { Dist *base; Value *f; const void *site; Instance *in; uint64_t within; } map;   /* site: where it was made, for the layers in f; in a net, whose layers they are, and at which site of it */
         Dist    *base;                                      /* stop */
         Value   *value;                                     /* rows, batch */
         Value   *fields;                                    /* joint: a record of distributions */

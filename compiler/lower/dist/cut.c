@@ -40,7 +40,7 @@ static void walk(Arena *a, Reach *r)
     }
 }
 
-/* What was there before, what a slot holds, and a number known now, whose node is made where it is first used. */
+/* What was there before, what a slot holds, and a number that a derivative is by, whose node is made where it is first used. */
 static bool is_input(const Fn *fn, const Reach *r, const IrVal *v)
 {
     for (int i = 0; i < fn->known.n; i++)

@@ -101,7 +101,8 @@ Scope *dist_scope(const Dist *d) { return d->kind == &dist_declared ? d->closure
 Dist *declared_new(Ctx *c, Closure *k, Args *args, const void *site, Span at)
 {
     Scope *scope = scope_new(c->L, k->scope);
-    if (!bind_params(c, scope, params_of(k), args, k->name, at, NULL)) return NULL;
+    Ctx own = ctx_defaults(c, NULL, site);
+    if (!bind_params(&own, scope, params_of(k), args, k->name, at, NULL)) return NULL;
     Dist *d = dist_new(c->L, k->def->define.word == AST_DEFINE_SIMULATOR ? &dist_simulator : &dist_declared, k->name);
     d->closure = closure_copy(c->L, k, scope);
     d->closure->bound = true;

@@ -52,7 +52,7 @@ Dist  *dist_of_model(Lower *L, Player *p, const Args *args);
 Dist  *dist_of_power(Lower *L, Dist *base, const IrInts *dims);
 Value *dist_to_power(Ctx *c, Dist *base, Value *n, Span at);
 Dist  *dist_of_field(Lower *L, Dist *base, const char *field, const char *name);
-Dist  *dist_of_map(Lower *L, Dist *base, Value *f, const void *site);
+Dist  *dist_of_map(const Ctx *c, Dist *base, Value *f, const void *site);
 Dist  *dist_of_stop(Lower *L, Dist *base);
 Dist  *dist_of_fields(Ctx *c, Value *record, Span at);
 Value *dist_of_rows(Ctx *c, Value *v, Span at);

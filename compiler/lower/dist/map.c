@@ -9,9 +9,12 @@
 
 #include <math.h>
 
+/* The layers in f are those of the distribution, wherever it is drawn. */
 static Value *mapped(Ctx *c, Dist *d, Value *v, Span at)
 {
-    return val_bad(v) ? v : as_settled(c, apply1(c, d->map.f, v, d->map.site, at), at);
+    Ctx own = *c;
+    if (d->map.in) own.inst = d->map.in, own.site = d->map.within;
+    return val_bad(v) ? v : as_settled(&own, apply1(&own, d->map.f, v, d->map.site, at), at);
 }
 
 static Value *draw(Ctx *c, Dist *d, Span at) { return mapped(c, d, dist_draw(c, d->map.base, at), at); }
@@ -138,11 +141,13 @@ static const char *text(Lower *L, const Dist *d) { return strf(L, "%s |> map(...
 
 const DistKind dist_map = {.draw = draw, .made = mapped, .log_prob = log_prob, .shape = shape, .finite = is_finite, .all = all, .text = text};
 
-Dist *dist_of_map(Lower *L, Dist *base, Value *f, const void *site)
+Dist *dist_of_map(const Ctx *c, Dist *base, Value *f, const void *site)
 {
-    Dist *d = dist_new(L, &dist_map, base->name);
+    Dist *d = dist_new(c->L, &dist_map, base->name);
     d->map.base = base;
     d->map.f = f;
     d->map.site = site;
+    d->map.in = c->inst && c->inst->owner ? c->inst : NULL;
+    d->map.within = c->site;
     return d;
 }

@@ -28,7 +28,8 @@ Value *bijector_bind(Ctx *c, Closure *closure, Args *args, const void *site, Spa
     AstList params = closure->bound ? d->define.params2 : d->define.params;
     Closure *k = closure_copy(c->L, closure, scope_new(c->L, closure->scope));
     k->bound = true;
-    if (!bind_params(c, k->scope, params, args, closure->name, at, NULL)) return val_error(c->L);
+    Ctx own = ctx_defaults(c, NULL, site);
+    if (!bind_params(&own, k->scope, params, args, closure->name, at, NULL)) return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->scope;
     inner.applied = applied_at(c, at);

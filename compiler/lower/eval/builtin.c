@@ -844,7 +844,7 @@ bool callable(const Value *v) { return v->kind == V_FUNCTION || v->kind == V_PLA
 static Value *map_dist(Ctx *c, Value *f, Value *v, const void *site, Span at)
 {
     Dist *base = as_dist(c, v, at);
-    return base ? val_dist(c->L, dist_of_map(c->L, base, f, site)) : val_error(c->L);
+    return base ? val_dist(c->L, dist_of_map(c, base, f, site)) : val_error(c->L);
 }
 
 static Value *builtin_map(Ctx *c, const Call *k)

@@ -33,6 +33,14 @@ Ctx ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site, Span at)
     return b;
 }
 
+Ctx ctx_defaults(const Ctx *c, Instance *in, const void *site)
+{
+    Ctx own = *c;
+    own.inst = in ? in : c->inst;
+    own.site = site_mix(in ? 0 : c->site, site);
+    return own;
+}
+
 /* ---- arguments */
 
 static bool too_many_args(Ctx *c, AstList args, Span at)
@@ -400,10 +408,11 @@ static Value *apply_body(Ctx *c, Closure *k, AstList params, const Ast *body, co
     if (!call_enter(c, at)) return val_error(c->L);
     if ((counted || def) && !take_n(c, params, args, &n)) return val_error(c->L);
     Scope *scope = scope_new(c->L, k->scope);
-    if (!bind_params(c, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
+    Ctx own = ctx_defaults(c, k->scope->inst != c->inst ? k->scope->inst : NULL, site);
     scope->call = site_mix(site_mix(c->scope->call, (const void *)(uintptr_t)c->scope->round), site);
+    if (!bind_params(&own, scope, params, args, closure_text(k), at, NULL)) return val_error(c->L);
     Ctx inner = ctx_body(c, scope, args, site, at);
-    if (k->scope->inst && k->scope->inst != c->inst) inner.inst = k->scope->inst, inner.site = site_mix(0, site);
+    inner.inst = own.inst, inner.site = own.site;
     inner.axes = ir_axes_union(inner.axes, closure_axes(c->L, k));
     if (n != -1) inner.batch = n;
     if (n != -1 && def) inner.sized = &taken;
@@ -458,7 +467,8 @@ static Value *bind_first(Ctx *c, Closure *k, Args *args, const void *site, Span 
     if (skips_first(c, k, args)) return no_first(c, k, at);
     if (d->define.word == AST_DEFINE_LAYER) return layer_bind(c, k, args, site, at);
     Scope *scope = scope_new(c->L, k->scope);
-    if (!bind_params(c, scope, d->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
+    Ctx own = ctx_defaults(c, NULL, site);
+    if (!bind_params(&own, scope, d->define.params, args, closure_text(k), at, NULL)) return val_error(c->L);
     Closure *bound = closure_copy(c->L, k, scope);
     bound->bound = true;
     Value *v = val_new(c->L, d->define.word == AST_DEFINE_OPTIMIZER ? V_OPTIMIZER : V_FUNCTION);

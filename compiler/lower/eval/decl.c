@@ -267,7 +267,8 @@ Value *compare_bind(Ctx *c, Closure *closure, Args *args, const void *site, Span
     k->closure = closure_copy(c->L, closure, scope_new(c->L, closure->scope));
     k->closure->bound = true;
     k->name = closure->name;
-    if (!bind_params(c, k->closure->scope, closure->def->define.params, args, closure->name, at, NULL))
+    Ctx own = ctx_defaults(c, NULL, site);
+    if (!bind_params(&own, k->closure->scope, closure->def->define.params, args, closure->name, at, NULL))
         return val_error(c->L);
     Ctx inner = *c;
     inner.scope = k->closure->scope;

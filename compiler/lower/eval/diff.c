@@ -49,6 +49,7 @@ static Value *leaves(Ctx *c, Value *v)
     if (!t || !ir_is_real(t->type.elem)) return v;
     Value *leaf = val_tensor(c->L, diff_leaf(c, t));
     leaf->tensor.own_axis = tensor ? v->tensor.own_axis : -1;
+    if (!t->type.rank) array_push(c->L->a, &c->L->fn->known, leaf->tensor.v);
     return leaf;
 }
 

@@ -122,6 +122,7 @@ bool   spread_record(Ctx *c, AstList params, Args *args);                       
 const Ast *param_of(AstList params, const Args *args, int i);                   /* the parameter that argument i is for, or NULL */
 const Applied *applied_at(const Ctx *c, Span at);                               /* a body that is applied there, for those in it */
 Ctx    ctx_body(Ctx *c, Scope *scope, const Args *args, const void *site, Span at);    /* for evaluating a body applied to args */
+Ctx    ctx_defaults(const Ctx *c, Instance *in, const void *site);     /* for the defaults of its parameters, which are its own as what its body makes is; in: what it has of its own, NULL: the place's */
 AstList call_params(const Value *f);                                            /* those that a closure, layer or player is applied to next */
 bool   call_enter(Ctx *c, Span at);                                             /* false, reported, when calls nest too deeply */
 

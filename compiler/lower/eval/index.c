@@ -38,7 +38,7 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
     if (k && val_bad(k)) return k;
     if ((k && k->kind != V_INT) ||
         (range && e->index.items.n > 1)) { /* beyond what a list can do: it becomes a tensor */
-        Value *t = arith_stack(c, v->list.v, v->list.n, e->index.object->span);
+        Value *t = arith_stacked(c, v, e->index.object->span);
         return val_bad(t) ? t : arith_index(c, t, e);
     }
     if (range) {
@@ -48,7 +48,9 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
         if (item->range.to && !as_int(c, eval(c, item->range.to), item->span, "an index", &to)) return val_error(c->L);
         if (!index_bounds(c, from, v->list.n, true, item->span) || !index_bounds(c, to, v->list.n, true, item->span))
             return val_error(c->L);
-        return val_list(c->L, v->list.v + from, to > from ? (int)(to - from) : 0);
+        Value *piece = val_list(c->L, v->list.v + from, to > from ? (int)(to - from) : 0);
+        piece->list.like = v->list.n ? v->list.v[0] : v->list.like;
+        return piece;
     }
     i = k->i;
     if (!index_bounds(c, i, v->list.n, false, item->span)) return val_error(c->L);

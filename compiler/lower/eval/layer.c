@@ -36,7 +36,8 @@ Value *layer_bind(Ctx *c, Closure *k, Args *args, const void *site, Span at)
     if (d->define.n_lists == 2) {
         bound->scope = scope_new(c->L, k->scope);
         bound->bound = true;
-        if (!bind_params(c, bound->scope, d->define.params, args, k->name, at, NULL)) return val_error(c->L);
+        Ctx own = ctx_defaults(c, in, NULL);
+        if (!bind_params(&own, bound->scope, d->define.params, args, k->name, at, NULL)) return val_error(c->L);
     }
     Value *v = val_new(c->L, V_LAYER);
     v->layer.closure = bound;
@@ -53,7 +54,8 @@ Value *layer_apply(Ctx *c, Value *layer, Args *args, const void *site, Span at)
     Scope *scope = scope_new(L, k->scope);
     scope->inst = NULL;
     AstList params = k->bound ? d->define.params2 : d->define.params;
-    if (!bind_params(c, scope, params, args, k->name, at, NULL)) return val_error(L);
+    Ctx own = ctx_defaults(c, layer->layer.inst, NULL);
+    if (!bind_params(&own, scope, params, args, k->name, at, NULL)) return val_error(L);
     Ctx inner = ctx_body(c, scope, args, site, at);
     inner.axes = ir_axes_union(inner.axes, closure_axes(L, k));
     inner.inst = layer->layer.inst;

@@ -24,7 +24,7 @@ Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at)
     Args args = {0};
     for (int i = 0; i < n; i++) {
         v[i] = as_settled(c, v[i], at);
-        if (v[i]->kind == V_LIST) v[i] = arith_stack(c, v[i]->list.v, v[i]->list.n, at);
+        if (v[i]->kind == V_LIST) v[i] = arith_stacked(c, v[i], at);
         if (val_bad(v[i])) return val_error(c->L);
     }
     if (n < 1 || n > MAX_ARGS || !as_rows(c, v[0], at, "map goes through rows", &rows) || !new_axis(c, "row", rows, at, &axis))
@@ -169,10 +169,11 @@ static Value *one_round(Ctx *c, Loop *l, IrVal **param)
     return as_settled(&inner, apply(&inner, l->f, &args, l->site, l->at), l->at);
 }
 
-/* until: fn(s) cond, of a state: one bool for each sample. */
+/* until: fn(s) cond, of a state: one bool for each sample. Asked before the rounds and in each, it is one application, beside that of the round. */
 static IrVal *ended(Ctx *c, Loop *l, Value *state)
 {
-    Value *v = as_settled(c, apply1(c, l->stop_when, state, l->stop_when, l->at), l->at);
+    const void *site = (const char *)l->site + 1;
+    Value *v = as_settled(c, apply1(c, l->stop_when, state, site, l->at), l->at);
     IrVal *t = val_bad(v) ? NULL : as_tensor(c, v, l->at);
     if (!t || (t->type.elem == IR_BOOL && !t->type.rank)) return t;
     diag_error(c->L->diags, l->at, E201, "until takes a function that says true or false, and this one gives %s",

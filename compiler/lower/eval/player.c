@@ -223,11 +223,12 @@ Value *player_body(Ctx *c, Player *p, Args *given, bool draw, const void *site, 
     bool open[MAX_ARGS] = {0};
     Scope *scope = scope_new(L, p->closure->scope);
     scope->inst = NULL;
-    if (!bind_params(c, scope, player_params(p), &args, p->name, at, open)) return val_error(L);
+    Ctx own = ctx_defaults(c, L->guess ? inst_tried(L, p->inst, !p->params.n) : p->inst, NULL);
+    if (!bind_params(&own, scope, player_params(p), &args, p->name, at, open)) return val_error(L);
     Ctx inner = ctx_body(c, scope, &args, site, at);
     inner.path = path_join(L, c->path, p->inst->local);
     inner.axes = ir_axes_union(inner.axes, closure_axes(L, p->closure));
-    inner.inst = L->guess ? inst_tried(L, p->inst, !p->params.n) : p->inst;
+    inner.inst = own.inst;
     inner.site = 0;
     if (!draw_open(&inner, scope, p, open, draw, at)) return val_error(L);
     check_evaluated(L, d->define.body);

@@ -131,30 +131,45 @@ static bool amounts(Ctx *c, const Call *k, Value *v, const char *what, IrInts *o
     return true;
 }
 
-static bool pad_value(Ctx *c, const Call *k, const IrVal *t, double *value)
+static bool pad_constant(Ctx *c, const Call *k, const IrVal *t, Value *v, double *value)
 {
-    if (k->v[3] && !as_number(c, k->v[3], k->at, "what pad fills with", value)) return false;
+    if (v && !as_number(c, v, k->at, "what pad fills with", value)) return false;
     bool whole = *value == (double)(int32_t)fmax(fmin(*value, INT32_MAX), INT32_MIN);
     if (ir_is_real(t->type.elem) || whole) return true;
-    mistake(c, k, "pad", "a whole number of 32 bits to fill integers with", k->v[3]);
+    mistake(c, k, "pad", "a whole number of 32 bits to fill integers with", v);
     return false;
+}
+
+/* Filled with a number that is computed, or that a derivative goes back to. */
+static Value *filled_with(Ctx *c, const Call *k, IrVal *t, IrInts lo, IrInts hi, IrInts between, Value *v)
+{
+    IrBuilder *b = fn_builder(c);
+    IrVal *fill = arith_numbers(c, v, k->at, "pad");
+    if (!fill) return val_error(c->L);
+    if (fill->type.rank) return mistake(c, k, "pad", "one number to fill with", v);
+    IrVal *ones = ir_fill(b, ir_const(b, IR_F32, 1), ir_dims_of(&t->type));
+    IrVal *taken = ir_compare(b, IR_GT, ir_pad(b, ones, lo, hi, between, 0), ir_const(b, IR_F32, 0));
+    return arith_select(c, val_tensor(c->L, taken), val_tensor(c->L, ir_pad(b, t, lo, hi, between, 0)), v, k->at);
 }
 
 /* pad(x, lo, hi, value, interior): so many elements before, behind and between those of each dimension; hi is lo where it is left out. */
 Value *builtin_pad(Ctx *c, const Call *k)
 {
     IrVal *t = arith_numbers(c, k->v[0], k->at, "pad");
+    Value *v = k->v[3] ? as_settled(c, k->v[3], k->at) : NULL;
     double value = 0;
-    if (!t) return val_error(c->L);
+    if (!t || (v && val_bad(v))) return val_error(c->L);
+    bool constant = !v || (val_static(v) && !v->face);
     IrInts d = ir_dims_of(&t->type), lo = {.n = d.n}, hi = lo, between = lo;
     if (!amounts(c, k, k->v[1], "lo", &lo) || !amounts(c, k, k->v[2] ? k->v[2] : k->v[1], "hi", &hi) ||
-        !amounts(c, k, k->v[4], "interior", &between) || !pad_value(c, k, t, &value))
+        !amounts(c, k, k->v[4], "interior", &between) || (constant && !pad_constant(c, k, t, v, &value)))
         return val_error(c->L);
     for (int i = 0; i < d.n; i++) {
         __int128 n = (__int128)lo.v[i] + hi.v[i] + (d.v[i] ? (__int128)(d.v[i] - 1) * (between.v[i] + 1) + 1 : 0);
         d.v[i] = n > INT64_MAX ? INT64_MAX : (int64_t)n;
     }
-    return dims_fit(c->L, &d, k->at) ? val_tensor(c->L, ir_pad(fn_builder(c), t, lo, hi, between, value)) : val_error(c->L);
+    if (!dims_fit(c->L, &d, k->at)) return val_error(c->L);
+    return constant ? val_tensor(c->L, ir_pad(fn_builder(c), t, lo, hi, between, value)) : filled_with(c, k, t, lo, hi, between, v);
 }
 
 /* ---- named */

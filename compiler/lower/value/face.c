@@ -49,14 +49,20 @@ Value *face_leaf(Lower *L, const Value *v)
     return leaf;
 }
 
+static IrVal *leaf_node(Ctx *c, double value)
+{
+    IrVal *leaf = diff_leaf(c, ir_const(fn_builder(c), IR_F64, value));
+    array_push(c->L->a, &c->L->fn->known, leaf);
+    return leaf;
+}
+
 Value *face_leaf_here(Ctx *c, const Value *v)
 {
     Fn *fn = c->L->fn;
     Value *leaf = face_leaf(c->L, v);
     Face *f = leaf->face;
     f->nest = f->home ? f->home->nest + 1 : 1;
-    IrVal *value = f->a ? ir_convert(fn_builder(c), face_node(c, f->a), IR_F64) : ir_const(fn_builder(c), IR_F64, f->value);
-    IrVal *node = diff_leaf(c, value);
+    IrVal *node = f->a ? diff_leaf(c, ir_convert(fn_builder(c), face_node(c, f->a), IR_F64)) : leaf_node(c, f->value);
     f->home = f;
     f->block = fn->b.block;
     f->last = node->def;
@@ -84,13 +90,6 @@ static IrVal *made_in(const Face *f, const Fn *fn)
 }
 
 static Value *side(Ctx *c, Value *v) { return v->face ? val_tensor(c->L, face_node(c, v)) : v; }
-
-static IrVal *leaf_node(Ctx *c, double value)
-{
-    IrVal *leaf = diff_leaf(c, ir_const(fn_builder(c), IR_F64, value));
-    array_push(c->L->a, &c->L->fn->known, leaf);
-    return leaf;
-}
 
 /* Its value without its path: what a whole number cut from a real is. */
 static IrVal *cut_node(Ctx *c, const Face *f)

@@ -2,6 +2,7 @@
  *
  * f'(r) is made in the graph, as derivatives are. Where r is known, so is f'(r), and with all of its digits: r * f'(r) - f(r) of a large r is a
  * difference of nearly equal numbers, which is computed from terms (exact.c) or not at all. */
+#include "compiler/lower/own/own.h"
 #include "compiler/lower/value/value.h"
 
 #include <math.h>
@@ -58,6 +59,14 @@ static Value *row(Known *k, const IrNode *n, Value **a)
     }
 }
 
+/* A number that another derivative is by: one that goes back to it would end where its node became a number. */
+static bool is_leaf_of_another(const Fn *fn, const IrVal *v)
+{
+    for (int i = 0; i < fn->known.n; i++)
+        if (fn->known.v[i] == v) return true;
+    return false;
+}
+
 static bool is_single(const IrVal *v) { return !v->type.rank && !v->type.axes.n && (ir_is_real(v->type.elem) || v->type.elem == IR_BOOL); }
 
 static Value *computed(Known *k, const IrVal *v)
@@ -66,6 +75,7 @@ static Value *computed(Known *k, const IrVal *v)
     const IrNode *n = v->def;
     Value *a[OPERANDS];
     if (v == k->leaf) return k->number;
+    if (is_leaf_of_another(k->c->L->fn, v)) return NULL;
     if (!n || !is_single(v) || n->n_args > OPERANDS || k->made.n > NODES_MOST) return NULL;
     if (n->op == IR_const) return v->type.elem == IR_BOOL ? val_bool(k->c->L, n->attr->n) : val_real(k->c->L, n->attr->value);
     for (int i = 0; i < n->n_args; i++) {

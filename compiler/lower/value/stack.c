@@ -133,6 +133,22 @@ static Value **stacked_items(Ctx *c, Value **v, int n, Span at)
     return item;
 }
 
+Value *arith_stacked(Ctx *c, const Value *list, Span at)
+{
+    Value *like = list->list.like;
+    if (list->list.n || !like) return arith_stack(c, list->list.v, list->list.n, at);
+    IrVal *row = as_tensor(c, like, at);
+    if (!row) return val_error(c->L);
+    if (row->type.rank == IR_MAX_RANK) return too_many_dims(c, at);
+    IrVal *one = stack_row(c, row);
+    IrInts lo = ir_dims_of(&one->type), hi = lo, step = lo;
+    for (int i = 0; i < lo.n; i++) lo.v[i] = 0, step.v[i] = 1;
+    hi.v[0] = 0;
+    Value *none = val_tensor(c->L, ir_slice(fn_builder(c), one, lo, hi, step));
+    none->tensor.classes = val_classes(like);
+    return none;
+}
+
 Value *arith_stack(Ctx *c, Value **v, int n, Span at)
 {
     if (!n) {

@@ -120,6 +120,7 @@ IrVal *arith_convert(Ctx *c, IrVal *v, IrElem elem);
 IrElem arith_elem(const Ctx *c, IrElem x, IrElem y);                            /* of a result of two */
 Value *arith_table(Ctx *c, Value *list, int64_t least, Span at);                /* a list of at least so many numbers as data; NULL: it is none */
 Value *arith_stack(Ctx *c, Value **v, int n, Span at);
+Value *arith_stacked(Ctx *c, const Value *list, Span at);                         /* the tensor that a list is, if of no rows */
 Value *val_stacked(Ctx *c, Value *v, Span at);              /* a list of records as the record of stacks that it is; any other value as it is */
 
 /* ---- known.c */

@@ -628,7 +628,7 @@ IrVal *as_tensor(Ctx *c, Value *v, Span at)
         return at_home(c, v, at) ? v->tensor.v : NULL;
     case V_SLOT: return slot_tensor(c, v, at);
     case V_LIST: {
-        Value *t = arith_stack(c, v->list.v, v->list.n, at);
+        Value *t = arith_stacked(c, v, at);
         return val_bad(t) ? NULL : as_tensor(c, t, at);
     }
     case V_RANGE: {
