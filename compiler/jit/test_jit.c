@@ -633,6 +633,25 @@ Test(jit, a_matrix_that_is_far_and_crowded)
     arena_free(a);
 }
 
+/* Of so many panels a matrix that is near is copied, and one whose copy comes from afar is read as it lies. */
+Test(jit, matrices_across_or_packed)
+{
+    static const char *text = "axis p = 390\nslot \"w\" param : f32[256,%d]\nfn f {report} {\n%%x = normal {stream \"x\"} : f32<p>[256]\n%%w = read \"w\" : f32[256,%d]\n"
+                              "%%y = dot %%x, %%w {contract 0:0} : f32<p>[%d]\nreport \"y\", %%y\n}\n";
+    Arena *a = arena_new();
+    for (int rows = 128; rows <= 256; rows += 128) {
+        char why[1024], written[1024];
+        snprintf(written, sizeof written, text, rows, rows, rows);
+        IrModule *m = ir_read_text(a, written, strlen(written), why);
+        cr_assert(m, "%s", why);
+        const char *plan = plan_of(a, m, (PlanOptions){0});
+        bool across = cpu_level() >= 4 && rows == 256;
+        cr_expect(strstr(plan, across ? "across 1" : "packs 1") && !strstr(plan, across ? "packs" : "across"), "%s", plan);
+        cr_expect(agrees_with_plan(m, 2, (PlanOptions){0}, why), "%s", why);
+    }
+    arena_free(a);
+}
+
 /* Numbers without samples are cut by 64, and what is left over is the last one's. */
 Test(jit, draws_that_threads_share)
 {

@@ -192,14 +192,14 @@ static bool fits_second_cache(int64_t k, int64_t apart)
  * once for two panels at most, as more of them share what a tile reads of it. */
 static bool goes_across(const KPlan *p, const KStep *s, const KKernel *dot, int side, const KView *w)
 {
-    enum { LEAST = 64, REST = 8, OFTEN = 8 };               /* rows, and k; one in so many may be beyond whole tiles; panels, by k */
+    enum { LEAST = 64, REST = 8, OFTEN = 8, OFTEN_NEAR = 12 };  /* rows, and k; one in so many may be beyond whole tiles; panels, by k; of a matrix whose copy is near */
     const IrNode *n = dot->nodes.v[0];
     const IrType *t = &n->arg[side]->type;
     int64_t k = t->dim[contracted(n, side)], rows = t->dim[pack_row(n, side)], apart = w->dim[contracted(n, side)] * (int64_t)ir_elem_bytes(t->elem);
     bool far = bytes_of(t) >= FAR && panels_of(p, s, dot) > 2;
     if (!p->options.wide || n->attr->n_windows || t->elem != IR_F32 || far) return false;
     if (s->by_kernels && worth_packing(n, side, w, s->extent) && !fits_second_cache(k, apart)) return false;
-    return lies_across(n, side, w) && k >= LEAST && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * OFTEN <= k;
+    return lies_across(n, side, w) && k >= LEAST && rows >= LEAST && rows % K_LANES * REST <= rows && panels_of(p, s, dot) * (is_large(t) ? OFTEN : OFTEN_NEAR) <= k;
 }
 
 /* By each thread at the start of the step, or by all before it; once for all turns where the matrix is none of the loop's. */

@@ -34,6 +34,7 @@ typedef struct Tile {
     LoopIndex sums;                                         /* of the local: what its shards gave, [shard][row][16 columns] */
     int64_t   columns;
     int       height;
+    LoopReg  *below;                                        /* the first row that it asks for, of the next tiles; NULL: there are none */
 } Tile;
 
 typedef struct Waiting { LoopReg *first, *block, *sums, *blocks; } Waiting;    /* the tile whose rows come next; so many blocks of them, perhaps none */
@@ -136,29 +137,34 @@ static void ask_for_reads(Nest *n, const Code *c, const Tile *t)
     }
 }
 
-/* What the rows of the tile read and write comes while the chains run: some of it with each panel, so that the panel's own numbers find a way. */
-static void look_ahead(Nest *n, const Code *c, const Tile *t, LoopIndex sample)
+/* Row `row` of the tile, of the group's rows. */
+static void ask_for_row(Nest *n, const Code *c, const Tile *t, LoopIndex row)
 {
     KKernel *own = n->k, *map = n->k->epilogue;
-    int64_t panels = (c->samples + K_LANES - 1) / K_LANES;
-    LoopIndex done = loop_times(nest_quot(n, sample, K_LANES), t->height);
-    LoopIns *rows = nest_par_from(n, nest_quot(n, done, panels), nest_quot(n, plus(n, done, loop_at(t->height)), panels), 1);
     n->k = map;
-    n->comp[0] = ix(plus(n, t->first, nest_counter(rows)));
+    n->comp[0] = ix(plus(n, t->first, row));
     for (int i = 0; i < map->stores.n; i++) ask_row(n, c, t, nest_ahead, map->stores.v[i].mem, map->stores.v[i].val);
     ask_for_reads(n, c, t);
     n->k = own;
-    nest_end(n, rows);
 }
+
+/* What the rows of the tile read and write comes while the chains run: some of it with each panel, so that the panel's own numbers find a way. Where panels are more than
+ * rows some are asked for twice: nothing beside branches, which stand between multiply-adds. */
+static void look_ahead(Nest *n, const Code *c, const Tile *t, LoopIndex sample)
+{
+    int64_t panels = (c->samples + K_LANES - 1) / K_LANES, each = (t->height + panels - 1) / panels;
+    LoopIndex panel = nest_quot(n, sample, K_LANES), first = each == 1 ? nest_quot(n, loop_times(panel, t->height), panels) : least(n, loop_times(panel, each), whole_number(n, t->height - each));
+    for (int64_t k = 0; k < each; k++) ask_for_row(n, c, t, plus(n, first, loop_at(k)));
+}
+
+static int64_t rows_below(const Code *c, const Tile *t) { return (t->height + c->group - 1) / c->group; }
 
 /* What the tiles below read of the rows' operand comes to the second cache: each tile of the group asks for some rows of what the next ones want. */
 static void fetch_below(Nest *n, const Code *c, const Pair *p, const Tile *t, LoopIndex sample)
 {
-    if (c->rows <= t->height) return;
-    int64_t each = (t->height + c->group - 1) / c->group, line = 64 / (int64_t)ir_elem_bytes(c->elem);
-    for (int64_t k = 0; k < each; k++) {
-        LoopIndex row = plus(n, plus(n, t->first, loop_at(t->height + k)), loop_times(t->nth, each));
-        LoopIndex from = plus(n, loop_times(sample, p->sample), loop_times(least(n, row, whole_number(n, c->rows - 1)), K_LANES));
+    int64_t line = 64 / (int64_t)ir_elem_bytes(c->elem);
+    for (int64_t k = 0; t->below && k < rows_below(c, t); k++) {
+        LoopIndex from = plus(n, loop_times(sample, p->sample), loop_times(plus(n, loop_of(t->below), loop_at(k)), K_LANES));
         for (int64_t at = 0; at < K_LANES; at += line) {
             LoopIndex x = plus(n, from, loop_at(at));
             loop_fetch(&n->b, p->a, &x);
@@ -199,6 +205,7 @@ static LoopReg *shard(Nest *n, const Code *c, const Tile *t, const Waiting *o, L
 
 static void tile(Nest *n, const Code *c, Tile t, const Waiting *o)
 {
+    if (c->rows > t.height) t.below = reg_of(n, least(n, plus(n, plus(n, t.first, loop_at(t.height)), loop_times(t.nth, rows_below(c, &t))), whole_number(n, c->rows - rows_below(c, &t))));
     LoopIns *block = loop_block(&n->b, t.height), *l = nest_loop(n, c->shards);
     t.row = loop_of(loop_dim(&n->b, (int)block->n));
     LoopIndex from = loop_times(nest_counter(l), c->shard), to = least(n, plus(n, from, loop_at(c->shard)), loop_word(&n->b, c->samples));

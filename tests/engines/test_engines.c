@@ -1106,7 +1106,7 @@ Test(engines, products_across)
         "%%t = read \"t\" : i64[]\n%%t2 = add %%t, 1 : i64[]\ncommit \"t\", %%t2\n"
         "report \"h\", %%h\nreport \"c\", %%c\nreport \"s\", %%s\nreport \"g\", %%g\nreport \"kk\", %%kk\nreport \"m\", %%m\nreport \"y2\", %%y2\nreport \"s2\", %%s2\nreport \"e3\", %%e3\n"
         "report \"yd\", %%yd\n}\n";
-    static const int extents[] = {33, 128, 130, 400}, rows[] = {63, 64, 66, 80, 87, 100};
+    static const int extents[] = {33, 90, 96, 400}, rows[] = {63, 64, 66, 80, 87, 100};
     bool   slow = getenv("GAN_CHECKER");
     size_t every = slow ? 4 : stride();
     for (size_t i = 0; i < sizeof extents / sizeof *extents - slow; i += stride())
