@@ -154,7 +154,7 @@ class Series:
         return Series(q)
     def __rtruediv__(self, b): return lift(b) / self
     def __pow__(self, k):
-        if any(lift(k).c[1:]):
+        if any(float(x) for x in lift(k).c[1:]):
             return exp(log(self) * k)
         k = lift(k).c[0]
         whole = float(k) in (1, 2, 3, 4)
