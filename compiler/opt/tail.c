@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_POWERS = 64, MOST_J = 12, MOST_EXPONENT = 700, ENOUGH = 12 };
+enum { MOST_POWERS = 64, MOST_J = 12, MOST_EXPONENT = 700, ENOUGH = 5 };
 
 static const int64_t MOST_E = 1000LL * TAIL_UNIT;
 

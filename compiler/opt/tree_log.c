@@ -413,6 +413,8 @@ static void subtract_bare(LogReader *r, const Scaled *a, const Scaled *c, Scaled
     IrVal *above = ir_compare(b, IR_GE, x, y), *d = ir_sub(b, x, y);
     IrVal *up = ir_select(b, above, ir_neg(b, ir_expm1(b, ir_neg(b, d))), ir_expm1(b, d));
     r->summed = r->shifted = true;
+    r->difference = up;
+    r->apart = d;
     *s = (Scaled){.log = ir_select(b, above, x, y), .up = up};
 }
 
@@ -891,10 +893,19 @@ bool scaled_of(LogReader *r, IrVal *v, Scaled *s)
 
 /* ---- the rule --------------------------------------------------------------------------------------------------- */
 
+/* log(1 - exp(-d)): near 0 of a large d, where 1 less it is 1 (Maechler 2012). */
+static IrVal *log_of_difference(LogReader *r)
+{
+    IrBuilder *b = &r->b;
+    IrVal *far = ir_log1p(b, ir_neg(b, ir_exp(b, ir_neg(b, r->apart))));
+    IrVal *is_far = ir_compare(b, IR_GT, r->apart, ir_const_like(b, r->apart, form_log_prime[0]));
+    return ir_select(b, is_far, far, ir_log(b, r->difference));
+}
+
 static IrVal *logarithm(LogReader *r, Scaled *s)
 {
     if (!s->positive) *s = (Scaled){.log = s->log, .up = factor(r, s)};
-    IrVal *up = s->up ? ir_log(&r->b, s->up) : NULL, *down = s->down ? ir_log(&r->b, s->down) : NULL;
+    IrVal *up = !s->up ? NULL : s->up == r->difference ? log_of_difference(r) : ir_log(&r->b, s->up), *down = s->down ? ir_log(&r->b, s->down) : NULL;
     return minus(r, plus(r, s->log, up), down);
 }
 

@@ -22,6 +22,8 @@ typedef struct LogReader {
     bool summed;    /* a sum of exponentials was met, */
     bool shifted;   /* and the largest was taken out of one */
     bool in_share;  /* exponents are not looked into for another one */
+    IrVal *difference; /* the last 1 - exp(-apart) that was written */
+    IrVal *apart;
     int nodes;
 } LogReader;
 

@@ -6,7 +6,7 @@
  * or as a dot; part of them may stand around the square: E norm2(x) - norm2(E x). The two may be any two of up to
  * MOST_TERMS that are added. The two may be over an axis each, that goes over the same rows: E[x ~ d : all] of both. The square may be taken along by the body of a loop, and of a list of numbers known now its sum may be one
  * number added to the other, in f64: then the mean is computed anew, beside x. With weights w that sum up to 1 it is sum(w (x - m)^2),
- * m = sum(w x). Start at tree_moments_rule(). */
+ * m = sum(w x). A mean of products less the product of the means, a covariance, is the mean of (x - mean(x)) (y - mean(y)). Start at tree_moments_rule(). */
 #include "compiler/opt/equal.h"
 #include "compiler/opt/tree.h"
 
@@ -588,6 +588,49 @@ static IrVal *weighted_variance(Walk *w, IrVal *at, const Added *squares, const 
     return ir_type_equal(&made->type, &squares->v->type) ? made : NULL;
 }
 
+/* ---- two of them ------------------------------------------------------------------------------------------------ */
+
+/* x less its mean over `over`. */
+static IrVal *less_mean(Walk *w, IrBuilder *b, const Weighted *m)
+{
+    IrVal *x = less_largest(b, write_factors(w, b, &m->f), &m->over);
+    IrVal *mean = m->over.axes.n ? ir_sum_over(b, x, m->over.axes) : x;
+    IrInts dims = dims_in(&m->over, m->type.rank, true);
+    if (dims.n) mean = ir_sum(b, mean, dims);
+    mean = ir_mul(b, mean, ir_const_like(b, mean, 1 / size_of(w, &m->over, x)));
+    if (mean->type.rank && mean->type.rank < x->type.rank) mean = ir_broadcast(b, mean, ir_dims_of(&x->type), dims_in(&m->over, x->type.rank, false));
+    return ir_sub(b, x, mean);
+}
+
+/* Are they the factors of a and of b, together? */
+static bool are_all_of(const Walk *w, const Factors *all, const Factors *a, const Factors *b)
+{
+    Factors both = *a;
+    bool ok = true;
+    for (int i = 0; i < b->n && ok; i++) ok = add_factor(w, &both, b->v[i], b->power[i]);
+    ok = ok && both.n == all->n;
+    for (int i = 0; i < both.n && ok; i++) ok = power_in(w, all, both.v[i]) == both.power[i];
+    return ok;
+}
+
+/* sum(x y) - sum(x) sum(y) / n is sum((x - mean(x)) (y - mean(y))). */
+static IrVal *covariance(Walk *w, IrVal *at, const Added *products, const Added *product)
+{
+    Weighted u, x, y;
+    Sums around = {.c = 1};
+    if (!sums_of(w, product->v, &around, false) || around.n || !is_ours(w, around.of) || around.of->def->op != IR_mul) return NULL;
+    IrVal *const *mean = around.of->def->arg;
+    if (!weighted_sum_of(w, products->v, &u) || !weighted_sum_of(w, mean[0], &x) || !weighted_sum_of(w, mean[1], &y)) return NULL;
+    bool same = !u.by && !x.by && !y.by && ir_type_equal(&u.type, &x.type) && ir_type_equal(&u.type, &y.type);
+    if (!same || !same_extent(&u.over, &x.over, u.type.rank) || !same_extent(&u.over, &y.over, u.type.rank) || !are_all_of(w, &u.f, &x.f, &y.f)) return NULL;
+    IrBuilder b = tree_before(w, at);
+    IrVal *one = write_factors(w, &b, &x.f);
+    double c = products->sign * u.c, by = -product->sign * around.c * x.c * y.c * size_of(w, &u.over, one);
+    if (!ir_type_equal(&one->type, &u.type) || c == 0 || !(fabs(by - c) <= 1e-9 * fabs(c))) return NULL;
+    IrVal *made = weighted(&b, &(Weighted){.c = c, .over = u.over, .type = u.type}, less_mean(w, &b, &x), less_mean(w, &b, &y), NULL);
+    return ir_type_equal(&made->type, &products->v->type) ? made : NULL;
+}
+
 /* What is added, no more than `depth` rows down: how many; more than MOST_TERMS are not all there. */
 static int added(Walk *w, IrVal *v, int sign, int depth, Added *a, int n)
 {
@@ -626,6 +669,7 @@ IrVal *tree_moments_rule(Walk *w, IrVal *v)
             IrVal *made = i == k ? NULL : variance(w, v, &a[i], &a[k], false);
             if (!made && i != k) made = variance(w, v, &a[i], &a[k], true);
             if (!made && i != k) made = weighted_variance(w, v, &a[i], &a[k]);
+            if (!made && i != k) made = covariance(w, v, &a[i], &a[k]);
             if (made) return with_rest(w, v, made, a, n, i, k);
         }
     return NULL;

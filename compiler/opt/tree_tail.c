@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 8, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100, MOST_FACTORS = 32 };
+enum { MOST_ROWS = 2000, PLACES = 16, MOST_J = 13, SERIES_BITS = 52, NEAREST = -1, FURTHEST = 100, MOST_FACTORS = 32 };
 enum { MOST_LOST_OF_F32 = 4, MOST_LOST_OF_F64 = 1 << 16 }; /* times a last place */
 enum { LATE = -12 }; /* of a series that begins further out: its parts may have lost all before */
 enum { FAR_IN_F64 = 3 }; /* powers of exp(2 * 88) and more are beyond f64 */
@@ -126,12 +126,23 @@ static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
     return d && tail_sign(d, sign, &s->from);
 }
 
+/* Does a condition hold, one of comparisons and of conditions chosen by conditions? False: not known. */
+static bool decides(Side *s, const IrVal *v, bool *holds)
+{
+    const IrNode *c = v->def;
+    double known;
+    int sign;
+    if (ir_is_const(v, &known)) return *holds = known != 0, true;
+    if (!c || c->block != s->w->b->block || ++s->rows > MOST_ROWS) return false;
+    if (c->op == IR_select) return decides(s, c->arg[0], holds) && decides(s, c->arg[*holds ? 1 : 2], holds);
+    if (c->op != IR_compare || !ir_is_real(c->arg[0]->type.elem) || !compares(s, c->arg[0], c->arg[1], &sign)) return false;
+    return *holds = ir_compare_holds(c->attr->compare, sign), true;
+}
+
 static Tail *read_select(Side *s, const IrNode *n)
 {
-    const IrNode *c = n->arg[0]->def;
-    int sign;
-    if (!c || c->block != s->w->b->block || c->op != IR_compare || !ir_is_real(c->arg[0]->type.elem) || !compares(s, c->arg[0], c->arg[1], &sign)) return NULL;
-    return read(s, n->arg[ir_compare_holds(c->attr->compare, sign) ? 1 : 2]);
+    bool holds;
+    return decides(s, n->arg[0], &holds) ? read(s, n->arg[holds ? 1 : 2]) : NULL;
 }
 
 static Tail *read_abs(Side *s, IrVal *v)

@@ -100,12 +100,20 @@ static int base_of(const Reader *r, const IrVal *v) /* of T; -1: none */
     return -1;
 }
 
-/* 1 + t^2 beside exp(t) */
+/* A root, power or logarithm of what has no function in it, as it is written. */
+static bool is_of_algebra(const Reader *r, const IrVal *v)
+{
+    const NodeInfo *i = tree_info(r->w, v);
+    IrOp op = v->def ? v->def->op : IR_const;
+    return i && i->functions == 1 && !i->local && (op == IR_sqrt || op == IR_pow || op == IR_log || op == IR_log1p);
+}
+
+/* 1 + t^2, or its root, beside exp(t) */
 static bool is_of_t(const Reader *r, IrVal *v, int depth)
 {
     Reading how = tree_reading(r->w, v);
     if (how == READ_NUMBER || base_of(r, v) >= 0) return true;
-    bool all = depth < MOST_WIDE_DEPTH && (how == READ_ALGEBRA || how == READ_SAME);
+    bool all = depth < MOST_WIDE_DEPTH && (how == READ_ALGEBRA || how == READ_SAME || is_of_algebra(r, v));
     for (int i = 0; all && i < v->def->n_args; i++) all = is_of_t(r, v->def->arg[i], depth + 1);
     return all;
 }

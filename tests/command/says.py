@@ -1004,7 +1004,7 @@ def test_what_stabilising_brings():
                 assert abs(t) > 1 or abs(wide - true) <= 1e-7 * abs(true), (of, place, t, wide, true)
                 assert mark == (not near(written, here, times=8)) or abs(abs(written - here) / max(abs(here), 1e-45) * 2**24 - 4) < 3, (of, place, t, written, here, mark)
                 held, marked = held + 1, marked + mark
-    assert held > 300 and marked > 70, (held, marked)
+    assert held >= 330 and marked >= 79, (held, marked)
     # a value that two terms of the loss have
     with folder() as d:
         with open(f"{d}/p.gan", "w", encoding="utf-8") as f:

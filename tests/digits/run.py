@@ -44,7 +44,7 @@ UNSEEN = {
     "inverse": "1/u-1", "root": "1-sqrt(u)", "symmetric": "(u^2-1)*log(u)", "third_root": "(u^(1/3)-1)^2", "square_log": "u^2*log(u)", "shifted_js": "u*log(u)-(u+1)*log((1+u)/2)+3*(u-1)",
     "harmonic": "1-2*u/(1+u)", "capacitory": "u*log(u)+log(4)-(1+u)*log(1+u)", "rooted": "sqrt(1+u)-10*u-0.5*u*log(2*u/(1+u))", "root_beside": "u^0.3-0.25*(1+u)*log(1+u)",
     "arc": "sqrt(1+u^2)-(1+u)/sqrt(2)", "perimeter": "(1+u^3)^(1/3)-2^(-2/3)*(1+u)", "kafka": "(u-1)^4/(u+1)^3", "powered": "((1+u^0.3)/2)^(1/0.3)-(1+u)/2", "damped": "(u-1)^2*exp(-u)", "three": "((u-1)^2/(u+1))*(sqrt(u)-1)^2*exp(-u)",
-    "softened": "softplus(u-1)",
+    "softened": "softplus(u-1)", "softened_arc": "softplus(u-1)-log(2)-0.5*(u-1)", "two_damped": "((1+u)^2-2*(1+u^2))*(u-1)^2*exp(-u)",
 }
 # Scores of d = sigmoid(t): of data, of the model.
 SCORES = {
@@ -74,7 +74,7 @@ PLAIN = {
     "asin(sqrt(sigmoid(t)))": "asin(sqrt(sigmoid(t)))", "1-1/(1+softplus(t))": "1-1/(1+softplus(t))", "t/sqrt(1+t^2)": "t/sqrt(1+t^2)", "(1/softplus(t))/(1+t^2)": "(1/softplus(t))/(1+t^2)",
     "exp(-0.5*log(sigmoid(t)/(1-sigmoid(t)))^2)": "exp(-0.5*log(sigmoid(t)/(1-sigmoid(t)))^2)", "(1-sigmoid(t))^sigmoid(t)": "(1-sigmoid(t))^sigmoid(t)", "sigmoid(t)^(1-sigmoid(t))": "sigmoid(t)^(1-sigmoid(t))",
     "atan(exp(t))": "atan(exp(t))", "exp(t)*asin((exp(t)-1)/(exp(t)+1))": "exp(t)*asin((exp(t)-1)/(exp(t)+1))",
-    "sqrt(1+t^2)-t": "sqrt(1+t^2)-t",
+    "sqrt(1+t^2)-t": "sqrt(1+t^2)-t", "log(1-exp(-softplus(t)^2))": "log(1-exp(-softplus(t)^2))", "tanh(t)-t/sqrt(1+t^2)": "tanh(t)-t/sqrt(1+t^2)", "log(1+softplus(-t))": "log(1+softplus(-t))",
 }
 
 
@@ -154,7 +154,7 @@ class Series:
         return Series(q)
     def __rtruediv__(self, b): return lift(b) / self
     def __pow__(self, k):
-        if any(lift(k).c[1:]):
+        if any(float(x) for x in lift(k).c[1:]):
             return exp(log(self) * k)
         k = lift(k).c[0]
         whole = float(k) in (1, 2, 3, 4)
