@@ -461,6 +461,7 @@ struct Lower {
     int64_t       rounds_around;                            /* of the unrolled loops that the place is in, all together; 0: in none */
     unsigned      axes_round;
     bool          too_deep, too_large;
+    bool          beyond;                                   /* a known number that its type does not hold is made by nodes: what is left of them is looked at in the end (game/beyond.c) */
     int           n_applications;
     int           n_watched;                                /* conditions that are left for whoever runs the program */
     ARRAY(SingleDraw) single_draws;                         /* beside a batch, of whose samples none has one of its own */

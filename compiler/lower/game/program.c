@@ -2,6 +2,7 @@
 #include "compiler/lower/dist/doors.h"
 #include "compiler/lower/eval/eval.h"
 #include "compiler/lower/eval/pending.h"
+#include "compiler/lower/game/beyond.h"
 #include "compiler/lower/game/limits.h"
 #include "compiler/lower/game/reads.h"
 #include "compiler/lower/game/samples.h"
@@ -576,6 +577,7 @@ static bool make_program(Lower *L, LowerResult *out)
 {
     graph_stabilise(L);
     if (!cut_program(L)) return false;
+    if (L->beyond) beyond_warn(L);
     L->m->forgives = false;
     finish(L, out);
     return true;
@@ -601,7 +603,7 @@ bool lower_program(Arena *a, const SourceFile *file, const LowerOptions *o, Diag
     typed_players(&c);
     for (int i = 0; i < L->g->parts.n; i++) part_check(L, L->g->parts.v[i]);
     if (L->told) told_finish(&c, out);
-    bool whole = !o->checked || cut_is_wide(L);
+    bool whole = !o->checked || L->beyond || cut_is_wide(L);
     if (!(whole ? make_program(L, out) : cut_fits(L))) return false;
     unmoved_players(L);
     unreached_params(L);

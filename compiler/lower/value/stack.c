@@ -42,7 +42,7 @@ static void fill_table(Ctx *c, const Value *v, GanTensor *t, int64_t *at, Span p
     switch (t->elem) {
     case GAN_I32: ((int32_t *)t->data)[(*at)++] = (int32_t)v->i; break;
     case GAN_I64: ((int64_t *)t->data)[(*at)++] = v->i; break;
-    case GAN_F32: number_fits(c, v, IR_F32, place); ((float *)t->data)[(*at)++] = (float)val_number(v); break;
+    case GAN_F32: number_fits(c->L, v, IR_F32, place); ((float *)t->data)[(*at)++] = (float)val_number(v); break;
     default: ((double *)t->data)[(*at)++] = val_number(v); break;
     }
 }

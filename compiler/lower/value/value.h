@@ -53,7 +53,7 @@ Value *val_of_paths(Lower *L, Value **v, const char **name, int n);             
 /* The value as a tensor of the function being built; numbers become constants, lists are stacked. NULL after an error. */
 IrVal *as_tensor(Ctx *c, Value *v, Span at);
 IrVal *real_const(Ctx *c, const Value *v, IrElem elem, Span at);                /* of a known number */
-bool   number_fits(Ctx *c, const Value *v, IrElem elem, Span at);               /* false, with a warning: it is 0 or infinite in f32 */
+bool   number_fits(Lower *L, const Value *v, IrElem elem, Span at);             /* false, with a warning: it is 0 or infinite in f32 */
 IrVal *as_shown(Ctx *c, Value *v, Span at);                 /* for a report: a known real in f64 */
 IrVal *as_real(Ctx *c, Value *v, Span at);                  /* an int or bool becomes a real */
 bool   as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out);

@@ -592,20 +592,20 @@ static bool wants_value(Ctx *c, const Value *v, Span at)
     return false;
 }
 
-bool number_fits(Ctx *c, const Value *v, IrElem elem, Span at)
+bool number_fits(Lower *L, const Value *v, IrElem elem, Span at)
 {
     double x = val_number(v);
     float  f = (float)x;
     if (elem != IR_F32 || !isfinite(x) || (isfinite(f) && (f != 0 || x == 0))) return true;
-    Diag *d = diag_warning(c->L->diags, v->at.file ? v->at : at, W200, "%s is no number of f32: it is %s where it is computed with", val_text(c->L, v), f == 0 ? "0" : f > 0 ? "inf" : "-inf");
+    Diag *d = diag_warning(L->diags, v->at.file ? v->at : at, W200, "%s is no number of f32: it is %s where it is computed with", val_text(L, v), f == 0 ? "0" : f > 0 ? "inf" : "-inf");
     diag_hint(d, "precision f64 holds it; f32 holds 1.4e-45 to 3.4e38");
     return false;
 }
 
 IrVal *real_const(Ctx *c, const Value *v, IrElem elem, Span at)
 {
-    if (exact_is_beyond(v, elem)) return exact_node(c->L, fn_builder(c), v, elem);
-    number_fits(c, v, elem, at);
+    if (exact_is_beyond(v, elem)) return c->L->beyond = true, exact_node(c->L, fn_builder(c), v, elem);
+    number_fits(c->L, v, elem, at);
     return ir_const(fn_builder(c), elem, val_number(v));
 }
 
