@@ -18,6 +18,7 @@ Value *builtin_proper(Ctx *c, const Call *k);
 Value *builtin_same_slope(Ctx *c, const Call *k);
 Value *builtin_positive_semidefinite(Ctx *c, const Call *k);
 Value *builtin_no_share(Ctx *c, const Call *k);
+Value *builtin_same_size(Ctx *c, const Call *k);
 Value *builtin_defined(Ctx *c, const Call *k);
 Value *builtin_consistent(Ctx *c, const Call *k);
 bool   callable(const Value *v);

@@ -616,18 +616,39 @@ Value *builtin_defined(Ctx *c, const Call *k)
     return p ? defined_at_draws(c, k, p) : val_error(c->L);
 }
 
-/* ---- bijectors ---------------------------------------------------------------------------------------------------- */
+/* ---- draws of two distributions --------------------------------------------------------------------------------------- */
 
 /* The type of a draw; false: it is a record, or cannot be had here. */
 static bool draw_type(Ctx *c, Dist *p, Span at, IrType *out)
 {
-    Trial t = trial_begin(c->L, true);
+    Lower *L = c->L;
+    Trial t = trial_begin(L, true);
+    int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
     Value *v = dist_sample(c, p, NULL, at);
     IrVal *d = val_bad(v) || v->kind == V_RECORD ? NULL : as_real(c, v, at);
     if (d) *out = d->type;
-    trial_end(c->L, &t);
+    trial_end(L, &t);
+    forget_axes(L->m, n_axes, n_slots);
+    L->n_draws = draws;
+    L->pendings.n = pendings;
+    L->n_evals = evals;
     return d != NULL;
 }
+
+/* A number that is set against a vector is spread over it, and they say nothing of each other; as many numbers of another shape are told apart where they meet. Of records
+ * who compares them says which of their parts. */
+Value *builtin_same_size(Ctx *c, const Call *k)
+{
+    IrType a, b;
+    Dist  *p = as_dist(c, k->v[0], k->at), *q = p ? as_dist(c, k->v[1], k->at) : NULL;
+    if (!q) return val_error(c->L);
+    if (c->L->guess || held_before(c->L, k)) return holds(c->L);
+    if (!draw_type(c, p, k->at, &a) || !draw_type(c, q, k->at, &b)) return holds(c->L);
+    if (ir_dims_size(&a) == ir_dims_size(&b)) return seen_to_hold(c->L, k);
+    return fails(c->L, strf(c->L, "a draw of %s is %s, and one of %s is %s", dist_text(c->L, p), type_text(c->L, &a), dist_text(c->L, q), type_text(c->L, &b)));
+}
+
+/* ---- bijectors ---------------------------------------------------------------------------------------------------- */
 
 Value *builtin_consistent(Ctx *c, const Call *k)
 {
