@@ -56,6 +56,8 @@ FAILS = [
     ("transport", "report a = transport([[0.0]], [[1.0]], 1 / s)", "eps < inf is required: inf (line 5)", 0),
     ("rmsprop", "update W minimize 1e10 * (2 - s)^60 * W() with rmsprop(1e-3)", "W.v of W is not finite any more", 0),
     ("a relaxed class that cannot be", "report a = log_prob(RelaxedCategorical(0.5, [-1 / s, 1]), [0.5, 0.5])", "no density where a logit is not finite: inf (line 5)", 0),
+    ("a norm of too much", "report a = PixelNorm()([exp(200 * (1 - s)), 1.0])[0]", "numbers whose squares are beyond numbers: inf (line 5)", 0),
+    ("a norm of too much about the mean", "report a = standardized([exp(50 * (1 - s)), 1.0, 2])[0]", "numbers whose squares are beyond numbers: inf (line 5)", 0),
     ("octiles", "report a = octile_summaries([0, s])[1]", "octiles of which half are one number say no shape: 0 (line 5)", 0),
     ("clip", "report a = clip(0, s)(0.5)", "a least that is above the most: 0 (line 5)", -1),
     ("momentum", "update W minimize W()^2 with momentum(1e-3, mu: s - 2)", "a momentum of 1 or more, which forgets nothing: 1 (line 5)", 1),
