@@ -82,7 +82,10 @@ static Dist *not_dist(Ctx *c, const Value *v, Span at)
     if (val_bad(v)) return NULL;
     Diag *e = diag_error(c->L->diags, at, E300, "a distribution stands after ~, and this is %s", val_text(c->L, v));
     if (is_distribution(v)) diag_hint(e, "give it its arguments");
-    if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_RECORD || v->kind == V_LIST)
+    if (v->kind == V_RECORD)
+        diag_hint(e, "let x = ... names a value, as a model is one in which nothing random is left, and a net beside an operator, which is its parameters; rows(t) is the distribution of a "
+                     "value over its rows, and implicit G(z: real[n] ~ Normal(0, 1)) ... a model to draw from");
+    else if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_LIST)
         diag_hint(e, "let x = ... names a value, as a model is one in which nothing random is left; batch_of(h) is the distribution of a value over its batch, "
                      "rows(t) over its rows, and rows([v]) always draws v");
     return NULL;

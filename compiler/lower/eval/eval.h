@@ -145,6 +145,7 @@ bool   type_is_static(const Ast *type);                                         
 /* ---- index.c */
 
 bool   index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at);       /* false, reported, when i is not in 0..extent; `end`: nor the end itself */
+bool   index_range(Ctx *c, const Ast *item, int64_t extent, int64_t *from, int64_t *to);     /* of t[a..b]: what it leaves out is 0 and the extent; false, reported, when an end is outside */
 Value *arith_index(Ctx *c, Value *v, const Ast *index);
 const char *index_name(Ctx *c, const char *word, const char *name, AstList indices, Span at);  /* of a report or picture (word) with indices; NULL, reported: another one is called so */
 

@@ -655,7 +655,7 @@ static Value *eval_kind(Ctx *c, const Ast *e)
 static bool is_powered(Lower *L, const Value *a)
 {
     if (a->kind == V_FUNCTION) return a->fn.kind == F_CLOSURE && a->fn.closure->def->kind == AST_DEFINE;
-    return a->kind == V_PLAYER || dist_is_joint(a) || (a->kind == V_DIST && !dist_is_value(L, a->dist));
+    return (a->kind == V_PLAYER && a->player->word != AST_DEFINE_NET) || dist_is_joint(a) || (a->kind == V_DIST && !dist_is_value(L, a->dist));
 }
 
 static bool op_orders(AstOp op) { return op == AST_OP_LT || op == AST_OP_LE || op == AST_OP_GT || op == AST_OP_GE; }

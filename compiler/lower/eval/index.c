@@ -14,6 +14,23 @@ bool index_bounds(Ctx *c, int64_t i, int64_t extent, bool end, Span at)
     return false;
 }
 
+/* An end of a range: how many it takes is a shape, so both are known. */
+static bool range_end(Ctx *c, const Ast *end, Span at, int64_t extent, int64_t *out)
+{
+    return as_int_or(c, eval(c, end), at, "an end of a range", "x[start + iota(n)] has n elements from a start that is computed", out) &&
+           index_bounds(c, *out, extent, true, at);
+}
+
+bool index_range(Ctx *c, const Ast *item, int64_t extent, int64_t *from, int64_t *to)
+{
+    *from = 0;
+    *to = extent;
+    if (item->range.from && !range_end(c, item->range.from, item->span, extent, from)) return false;
+    if (item->range.to && !range_end(c, item->range.to, item->span, extent, to)) return false;
+    if (*to < *from) *to = *from;
+    return true;
+}
+
 /* The items after the first, of what the first one gave. */
 static Value *index_rest(Ctx *c, Value *one, const Ast *e)
 {
@@ -42,13 +59,9 @@ static Value *list_index(Ctx *c, Value *v, const Ast *e)
         return val_bad(t) ? t : arith_index(c, t, e);
     }
     if (range) {
-        int64_t from = 0, to = v->list.n;
-        if (item->range.from && !as_int(c, eval(c, item->range.from), item->span, "an index", &from))
-            return val_error(c->L);
-        if (item->range.to && !as_int(c, eval(c, item->range.to), item->span, "an index", &to)) return val_error(c->L);
-        if (!index_bounds(c, from, v->list.n, true, item->span) || !index_bounds(c, to, v->list.n, true, item->span))
-            return val_error(c->L);
-        Value *piece = val_list(c->L, v->list.v + from, to > from ? (int)(to - from) : 0);
+        int64_t from, to;
+        if (!index_range(c, item, v->list.n, &from, &to)) return val_error(c->L);
+        Value *piece = val_list(c->L, v->list.v + from, (int)(to - from));
         piece->list.like = v->list.n ? v->list.v[0] : v->list.like;
         return piece;
     }
@@ -171,13 +184,7 @@ static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
     int64_t extent = d.v[*dim];
     for (int i = 0; i < d.n; i++) lo.v[i] = 0, step.v[i] = 1;
     if (item->kind == AST_RANGE) {
-        if (item->range.from && !as_int(c, eval(c, item->range.from), item->span, "an index", &lo.v[*dim]))
-            return false;
-        if (item->range.to && !as_int(c, eval(c, item->range.to), item->span, "an index", &hi.v[*dim])) return false;
-        if (!index_bounds(c, lo.v[*dim], extent, true, item->span) ||
-            !index_bounds(c, hi.v[*dim], extent, true, item->span))
-            return false;
-        if (hi.v[*dim] < lo.v[*dim]) hi.v[*dim] = lo.v[*dim];
+        if (!index_range(c, item, extent, &lo.v[*dim], &hi.v[*dim])) return false;
         *t = ir_slice(b, *t, lo, hi, step);
         ++*dim;
         return true;
@@ -197,7 +204,9 @@ static bool index_item(Ctx *c, const Ast *item, IrVal **t, int *dim)
     IrVal *k = as_tensor(c, v, item->span);
     if (!k) return false;
     if (ir_is_real(k->type.elem) || k->type.elem == IR_BOOL) {
-        diag_error(c->L->diags, item->span, E204, "an index is an integer, and this is %s", type_text(c->L, &k->type));
+        Diag *d = diag_error(c->L->diags, item->span, E204, "an index is an integer, and this is %s", type_text(c->L, &k->type));
+        if (k->type.elem == IR_BOOL)
+            diag_hint(d, "how many a condition chooses is not known now: where(cond, x, 0) leaves all in their places, data |> filter(f) chooses rows, and x[argsort(key)[0..n]] takes n");
         return false;
     }
     if (!index_within(c, v, k, *t, extent, item->span)) return false;

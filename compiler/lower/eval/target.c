@@ -70,12 +70,8 @@ typedef struct Pick { bool one; int64_t from, to; IrVal *computed; } Pick;      
 
 static bool pick_range(Ctx *c, const Ast *item, int64_t extent, Pick *p)
 {
-    *p = (Pick){.to = extent};
-    if (item->range.from && !as_int(c, eval(c, item->range.from), item->span, "an index", &p->from)) return false;
-    if (item->range.to && !as_int(c, eval(c, item->range.to), item->span, "an index", &p->to)) return false;
-    if (!index_bounds(c, p->from, extent, true, item->span) || !index_bounds(c, p->to, extent, true, item->span)) return false;
-    if (p->to < p->from) p->to = p->from;
-    return true;
+    *p = (Pick){0};
+    return index_range(c, item, extent, &p->from, &p->to);
 }
 
 static bool may_leave(Ctx *c, int64_t extent, Span at)

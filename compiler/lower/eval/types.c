@@ -60,6 +60,14 @@ static bool unify_dim(Ctx *c, const Ast *dim, int64_t extent, bool *reported)
     return want == extent;
 }
 
+/* A declared dim that has a number, or NULL. */
+static Value *known_dim(Ctx *c, const Ast *dim)
+{
+    const Bound *b = dim->kind == AST_NAME ? scope_place(c->L, dim) : NULL;
+    Value *v = b ? scope_value(c, b, dim->span) : dim->kind == AST_NAME ? NULL : eval(c, dim);
+    return v && v->kind == V_INT ? v : NULL;
+}
+
 /* "real[n = 3, 28]": the declared type with what is known of its names. */
 const char *type_declared_text(Ctx *c, const Ast *t)
 {
@@ -69,10 +77,9 @@ const char *type_declared_text(Ctx *c, const Ast *t)
     if (range) text_printf(&out, "[%s]", range->kind == V_INT ? val_text(c->L, range) : "?");
     for (int i = 0; i < t->type.dims.n; i++) {
         const Ast *d = t->type.dims.v[i];
-        const Bound *b = d->kind == AST_NAME ? scope_place(c->L, d) : NULL;
-        Value *v = b ? scope_value(c, b, d->span) : d->kind == AST_NAME ? NULL : eval(c, d);
+        const Value *v = known_dim(c, d);
         text_add(&out, i ? ", " : "[");
-        if (v && v->kind == V_INT)
+        if (v)
             text_printf(&out, d->kind == AST_NAME ? "%s = %lld" : "%.0s%lld", d->kind == AST_NAME ? d->name.name : "",
                         (long long)v->i);
         else text_add(&out, d->kind == AST_NAME ? d->name.name : "?");
@@ -121,10 +128,19 @@ static IrInts declared_dims(Ctx *c, const Ast *t, const IrInts *other)
 {
     IrInts d = ir_ints(0, NULL);
     for (int i = 0; i < t->type.dims.n && i < IR_MAX_RANK; i++) {
-        Value *v = eval(c, t->type.dims.v[i]);
-        d.v[d.n++] = v->kind == V_INT ? v->i : i < other->n ? other->v[i] : 0;
+        const Value *v = known_dim(c, t->type.dims.v[i]);
+        d.v[d.n++] = v ? v->i : i < other->n ? other->v[i] : 0;
     }
     return d;
+}
+
+/* Is what is declared the same with one more dimension behind, of any extent? So it is of layers that take channels. */
+static bool lacks_the_last(Ctx *c, const Ast *type, const IrInts *has)
+{
+    IrInts d = declared_dims(c, type, has);
+    for (int i = 0; i < has->n; i++)
+        if (d.v[i] != has->v[i]) return false;
+    return d.v[has->n] == 0;
 }
 
 /* A way out of the mismatches that are met first. */
@@ -140,6 +156,10 @@ static void mismatch_hint(Ctx *c, Diag *d, Value *v, const Ast *type, const char
     else if (wants == 0 && has.n == 1 && has.v[0] == 1) diag_hint(d, "scalar(v), or |> scalar, is the number of a real[1]");
     else if (density && wants >= 0 && has.n > wants)
         diag_hint(d, "x is like one draw: the density of n independent ones is that of p^n, as log_prob(Normal(0, 1)^3, x), and map(fn(v) log_prob(p, v), x) has one for each");
+    else if (has.n > 1 && wants == has.n + 1 && lacks_the_last(c, type, &has)) {
+        has.v[has.n++] = 1;
+        diag_hint(d, "reshape(x, %s) has the dimension that is missing, of one", dims_text(c->L, &has));
+    }
     else if (v->kind == V_TENSOR && v->tensor.v->type.axes.n && wants == has.n + 1)
         diag_hint(d, "each sample is one of these here; of x ~ p^1000 the 1000 draws are rows of one tensor");
     else if (wants > 0 && has.n == wants + 1) diag_hint(d, "nets and layers are written for one example, and E[..] brings the batch; map(f) goes over the rows of a tensor");

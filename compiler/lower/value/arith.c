@@ -116,15 +116,43 @@ void shapes_noted(Ctx *c, const Diag *d, const IrInts *a, const IrInts *b)
     if (c->L->guess) array_push(c->L->a, &c->L->shapes, ((__typeof__(*c->L->shapes.v)){d, a->n != b->n, apart}));
 }
 
+/* What other tools would repeat both to, silently: from the last dimension on they are equal, or one is 1. False: to nothing. */
+static bool repeated_to(const IrInts *a, const IrInts *b, IrInts *out)
+{
+    *out = ir_ints(0, NULL);
+    out->n = a->n > b->n ? a->n : b->n;
+    for (int i = 1; i <= out->n; i++) {
+        int64_t x = i <= a->n ? a->v[a->n - i] : 1, y = i <= b->n ? b->v[b->n - i] : 1;
+        if (x != y && x != 1 && y != 1) return false;
+        out->v[out->n - i] = x == 1 ? y : x;
+    }
+    return true;
+}
+
+/* How that is written of one of them; "" of one that has the shape already. */
+static const char *repeat_text(Ctx *c, const char *which, const IrInts *of, const IrInts *all)
+{
+    IrInts kept = ir_ints(0, NULL), along = kept;
+    for (int i = 0; i < all->n; i++) {
+        int at = i - (all->n - of->n);
+        if (at >= 0 && of->v[at] == all->v[i]) kept.v[kept.n++] = of->v[at];
+        else along.v[along.n++] = i;
+    }
+    if (!along.n) return "";
+    return strf(c->L, "%s broadcast(reshape(x, %s), %s, %s)", which, dims_text(c->L, &kept), dims_text(c->L, all), dims_text(c->L, &along));
+}
+
 static void shapes_differ(Ctx *c, const IrVal *a, const IrVal *b, Span at, const char *word)
 {
     const char *x = type_text(c->L, &a->type), *y = type_text(c->L, &b->type);
     Diag *d = diag_error(c->L->diags, at, E200, "%s has %s on one side and %s on the other", word, x, y);
     diag_label(d, "%s and %s", x, y);
-    IrInts of_a = ir_dims_of(&a->type), of_b = ir_dims_of(&b->type);
+    IrInts of_a = ir_dims_of(&a->type), of_b = ir_dims_of(&b->type), all;
     shapes_noted(c, d, &of_a, &of_b);
     if (a->type.rank == b->type.rank + 1 || b->type.rank == a->type.rank + 1)
         diag_hint(d, "nothing is repeated silently; over the rows of a tensor: map(fn(row) ..., t)");
+    else if (repeated_to(&of_a, &of_b, &all))
+        diag_hint(d, "nothing is repeated silently%s%s", repeat_text(c, "; of the first,", &of_a, &all), repeat_text(c, "; of the second,", &of_b, &all));
     else if (ir_dims_size(&a->type) == ir_dims_size(&b->type))
         diag_hint(d, "reshape(x, [...]) gives one of them the other's shape");
 }

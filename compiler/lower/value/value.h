@@ -57,6 +57,7 @@ bool   number_fits(Lower *L, const Value *v, IrElem elem, Span at);             
 IrVal *as_shown(Ctx *c, Value *v, Span at);                 /* for a report: a known real in f64 */
 IrVal *as_real(Ctx *c, Value *v, Span at);                  /* an int or bool becomes a real */
 bool   as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out);
+bool   as_int_or(Ctx *c, Value *v, Span at, const char *what, const char *hint, int64_t *out);  /* hint: the way out where it is computed while the program runs */
 bool   as_number(Ctx *c, Value *v, Span at, const char *what, double *out);
 bool   as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out);   /* an int, not negative */
 bool   as_dims(Ctx *c, Value *v, Span at, IrInts *out);     /* an int or a list of them; checked to fit */

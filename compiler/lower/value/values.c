@@ -658,7 +658,7 @@ IrVal *as_real(Ctx *c, Value *v, Span at)
 }
 
 /* A value that is computed while the program runs is one mistake, wherever it would have to be known before. */
-static bool not_known(Ctx *c, const Value *v, Span at, const char *what)
+static bool not_known(Ctx *c, const Value *v, Span at, const char *what, const char *hint)
 {
     Lower *L = c->L;
     const IrVal *t = v->kind == V_TENSOR ? v->tensor.v : NULL;
@@ -668,28 +668,31 @@ static bool not_known(Ctx *c, const Value *v, Span at, const char *what)
         return false;
     }
     Diag *d = diag_error(L->diags, at, E202, "%s must be known when the program is compiled, and this is computed while it runs", what);
-    if (t && !ir_is_real(t->type.elem) && t->type.elem != IR_BOOL && !t->type.rank)
+    if (hint) diag_hint(d, "%s", hint);
+    else if (t && !ir_is_real(t->type.elem) && t->type.elem != IR_BOOL && !t->type.rank)
         diag_hint(d, "count, sum, max and min of known numbers are known, and for n in dims, k = 1 { k * n } is their product");
     if (t) array_push(L->a, &L->asked, ((__typeof__(*L->asked.v)){t, L->diags, d}));
     return false;
 }
 
-static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const char *kind)
+static bool not_static(Ctx *c, const Value *v, Span at, const char *what, const char *kind, const char *hint)
 {
     if (val_bad(v)) return false;
-    if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT) return not_known(c, v, at, what);
+    if (v->kind == V_TENSOR || v->kind == V_SLOT || v->kind == V_REPORT) return not_known(c, v, at, what, hint);
     bool whole = v->kind == V_REAL && v->r == floor(v->r);  /* it reads like an int */
     Diag *d = diag_error(c->L->diags, at, E204, "%s must be %s, and this is %s%s", what, kind, whole ? "the real " : "", val_text(c->L, v));
     if (v->kind == V_REAL) diag_hint(d, "a number with a point or an exponent is a real: 10_000, not 1e4; div(a, b) divides integers, int(x) cuts a real to one");
     return false;
 }
 
-bool as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
+bool as_int_or(Ctx *c, Value *v, Span at, const char *what, const char *hint, int64_t *out)
 {
     v = as_settled(c, v, at);
     if (v->kind == V_INT) return *out = v->i, true;
-    return not_static(c, v, at, what, "an integer");
+    return not_static(c, v, at, what, "an integer", hint);
 }
+
+bool as_int(Ctx *c, Value *v, Span at, const char *what, int64_t *out) { return as_int_or(c, v, at, what, NULL, out); }
 
 bool as_size(Ctx *c, Value *v, Span at, const char *what, int64_t *out)
 {
@@ -704,7 +707,7 @@ bool as_number(Ctx *c, Value *v, Span at, const char *what, double *out)
     v = as_settled(c, v, at);
     if (v->kind == V_INT) return *out = (double)v->i, true;
     if (v->kind == V_REAL) return *out = v->r, true;
-    return not_static(c, v, at, what, "a number");
+    return not_static(c, v, at, what, "a number", NULL);
 }
 
 bool dims_fit(Lower *L, const IrInts *d, Span at)
