@@ -43,6 +43,8 @@ typedef struct NodeInfo {                                   /* IrNode.mark */
     TailReading tail[2][2];                                 /* where T goes to -inf and inf; of all terms, and of a few */
     IrVal *copy;                                            /* copy_in is the number of the copying that it is of */
     int    copy_in;
+    int    asked;                                           /* the last tree that asked whether its T is in this, */
+    bool   has_t;                                           /* and the answer */
 } NodeInfo;
 
 /* NULL: not a single value computed in this block. */

@@ -704,11 +704,13 @@ bool tree_is_of_direction(const Reader *r, const Form *f)
 static bool depends_on_t(const Reader *r, IrVal *v)
 {
     if (base_of(r, v) >= 0) return true;
-    const NodeInfo *i = tree_info(r->w, v);
+    NodeInfo *i = tree_info(r->w, v);
+    if (!i || i->size > TREE_NODES || ir_op_info[v->def->op].klass != IR_CLASS_MAP) return false;
+    if (i->asked == r->tree) return i->has_t;
     bool does = false;
-    for (int k = 0; i && i->size <= TREE_NODES && ir_op_info[v->def->op].klass == IR_CLASS_MAP && k < v->def->n_args && !does; k++)
-        does = depends_on_t(r, v->def->arg[k]);
-    return does;
+    for (int k = 0; k < v->def->n_args && !does; k++) does = depends_on_t(r, v->def->arg[k]);
+    i->asked = r->tree;
+    return i->has_t = does;
 }
 
 bool tree_has_function_of_direction(const Reader *r, const Form *f)
