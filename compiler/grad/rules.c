@@ -13,11 +13,12 @@
 
 static IrVal *equals(IrBuilder *B, IrVal *a, double x) { return ir_compare(B, IR_EQ, a, ir_const_like(B, a, x)); }
 
-/* x, with 0 for what is below the smallest normal number, if x is a list of f32. A layer's units that are far out would send such slopes on into
- * products, and there each takes up to 150 clocks of some processors (docs/machine.md). A number by itself, as a critic's, keeps them. */
+/* x, with 0 for what is below the smallest normal number, if x is a list of f32 in an update's gradient. A layer's units that are far out would send such
+ * slopes on into products, and there each takes up to 150 clocks of some processors (docs/machine.md). A number by itself keeps them, and so does
+ * a gradient that the program asks for: it may take the logarithm of it. */
 static IrVal *unless_subnormal(IrBuilder *B, IrVal *x)
 {
-    if (x->type.elem != IR_F32 || !x->type.rank) return x;
+    if (x->type.elem != IR_F32 || !x->type.rank || B->why != IR_WHY_ADJOINT) return x;
     return ir_select(B, ir_compare(B, IR_LT, ir_abs(B, x), ir_const_like(B, x, 0x1p-126)), ir_const_like(B, x, 0), x);
 }
 
