@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-enum { FEW = 24, DIGITS = 256 };
+/* Up to how many keys of up to 4 bytes, and of 8, insertion is faster (Emerald Rapids: 8 digits are worth their counts from about a hundred on). */
+enum { FEW = 24, FEW_LONG = 96, DIGITS = 256 };
 
 /* An unsigned number that is as x[i] is: -0 as +0, NaN above all. */
 typedef uint64_t Key(const void *x, int32_t i);
@@ -74,7 +75,7 @@ static inline __attribute__((always_inline)) void by_digits(Key *key, int digits
 static inline __attribute__((always_inline)) void sort(Key *key, int digits, const void *x, int64_t n, int32_t *order, int32_t *spare)
 {
     for (int64_t i = 0; i < n; i++) order[i] = (int32_t)i;
-    if (n <= FEW) insert(key, x, n, order);
+    if (n <= (digits > 4 ? FEW_LONG : FEW)) insert(key, x, n, order);
     else by_digits(key, digits, x, n, order, spare);
 }
 

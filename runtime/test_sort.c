@@ -61,7 +61,7 @@ static void fill(GanElem t, void *x, int64_t n, uint64_t kinds, uint64_t *state)
 
 Test(sort, stable_and_ascending)
 {
-    static const int64_t  sizes[] = {0, 1, 2, 3, 23, 24, 25, 26, 64, 257, 600, MOST};
+    static const int64_t  sizes[] = {0, 1, 2, 3, 23, 24, 25, 26, 64, 96, 97, 257, 600, MOST};
     static const uint64_t kinds[] = {0, 1, 2, 40};
     uint64_t state = 1;
     double   x[MOST];
