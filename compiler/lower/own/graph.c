@@ -785,7 +785,10 @@ static void walk_derived(Walk *w, Walk *of)
     const Graph *g = w->L->g;
     for (IrVal *x; (x = walk_next(w));) {
         if (x->id < g->n_derived && g->derived[x->id].slope == x) array_push(w->scratch, &of->todo, g->derived[x->id].of);
-        for (int i = 0; x->def && !version_of(w->L, x) && i < x->def->n_args; i++) array_push(w->scratch, &w->todo, x->def->arg[i]);
+        const IrNode *n = version_of(w->L, x) ? NULL : x->param_of ? x->param_of->owner : x->def;
+        for (int i = 0; n && i < n->n_args; i++) array_push(w->scratch, &w->todo, n->arg[i]);
+        for (int k = 0; n && k < n->n_bodies; k++)
+            for (int i = 0; i < n->body[k]->n_yields; i++) array_push(w->scratch, &w->todo, n->body[k]->yield[i]);
     }
 }
 
