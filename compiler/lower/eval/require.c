@@ -564,7 +564,7 @@ Value *builtin_no_share(Ctx *c, const Call *k)
     return share ? fails(c->L, "it is from 0 to 1, whatever is drawn and learned") : holds(c->L);
 }
 
-/* ---- functions that have a value: none is nan ------------------------------------------------------------------------- */
+/* ---- functions that have a value: none is nan or infinite ------------------------------------------------------------- */
 
 /* Of one number. */
 static Value *defined_at_numbers(Ctx *c, const Call *k)
@@ -577,7 +577,7 @@ static Value *defined_at_numbers(Ctx *c, const Call *k)
     for (int i = 0; i < N; i++) x[i] = 0.5 * i - 8 + 0.01;
     if (!known_at(c, k->v[0], x, N, k, y)) return holds(c->L);
     for (int i = 0; i < N; i++)
-        if (isnan(y[i])) return fails(c->L, strf(c->L, "at %s it is nan", text_of(c->L, x[i])));
+        if (!isfinite(y[i])) return fails(c->L, strf(c->L, "at %s it is %s", text_of(c->L, x[i]), text_of(c->L, y[i])));
     return seen_to_hold(c->L, k);
 }
 
@@ -590,20 +590,20 @@ static Value *defined_at_draws(Ctx *c, const Call *k, Dist *p)
     Ctx in = *c;
     int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
     double *out = NULL;
-    int64_t nans = 0, n = 0;
+    int64_t without = 0, n = 0;
     in.axes = ir_one_axis(ir_axis(L->m, "first", DRAWS));
     in.path = "";
     Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
     IrVal *v = val_bad(y) || y->kind == V_RECORD ? NULL : as_real(&in, y, k->at);
     bool   known = v && ir_axes_within(v->type.axes, in.axes) && now_numbers(L, &v, 1, NULL, 0, NOW_FIRST, &out);
     if (known) n = now_size(L, v);
-    for (int64_t i = 0; i < n; i++) nans += isnan(out[i]);
+    for (int64_t i = 0; i < n; i++) without += !isfinite(out[i]);
     trial_end(L, &t);
     forget_axes(L->m, n_axes, n_slots);
     L->n_draws = draws;
     L->pendings.n = pendings;
     L->n_evals = evals;
-    if (nans) return fails(L, strf(L, "of %lld draws of %s it is nan at %lld", (long long)n, dist_text(L, p), (long long)nans));
+    if (without) return fails(L, strf(L, "of %lld draws of %s it is not finite at %lld", (long long)n, dist_text(L, p), (long long)without));
     return known ? seen_to_hold(L, k) : holds(L);
 }
 
