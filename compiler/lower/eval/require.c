@@ -182,9 +182,9 @@ static const char *between(Lower *L, double a, double m, double b, double fm, do
 }
 
 /* A chord that f lies on, to the last digits: is f straight there? Where it bends less and less towards an end, numbers end before it does, as those of exp(-u) + u do. A
- * straight piece begins at once, beside a chord that is seen to be above f; or is all there is; or f bends on both sides of it, and it is wide: about 1, (u - 1)^20 + u
- * lies on short ones. bend: of each chord, how far it is above f, of f's size there. */
-static int straight(const double *bend, int n, bool wide)
+ * straight piece begins at once, beside a chord that is seen to be above f; or is all of a range that is wide; or f bends on both sides of it, and it is wide: about 1,
+ * (u - 1)^20 + u lies on short ones. bend: of each chord, how far it is above f, of f's size there. */
+static int straight(const double *bend, int n, bool wide_range, bool wide)
 {
     const double none = 1e-13, plain = 1e-4;
     int          on = -1, first = n, last = -1, zeros = 0;  /* first, last: that are above f */
@@ -196,7 +196,7 @@ static int straight(const double *bend, int n, bool wide)
         bool beside = (i && bend[i - 1] > plain) || (i + 1 < n && bend[i + 1] > plain), between = wide && first < i && i < last;
         if (bend[i] <= none && (beside || between)) on = i;
     }
-    return zeros == n ? 0 : on;
+    return zeros == n && wide_range ? 0 : on;
 }
 
 /* Of the chords over `step` intervals. NULL: none is at fault. */
@@ -215,7 +215,7 @@ static const char *chords(Ctx *c, const Call *k, const double *x, const double *
         if (fm[i] - chord[i] > 1e-9 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "above");
         if (scale && scale < 1e-30 * most) bend[i] = NAN;           /* so far down 0 is near, and says nothing */
     }
-    int i = strictly ? straight(bend, n, x[step] > 1.5 * x[0]) : -1;
+    int i = strictly ? straight(bend, n, x[RATIOS - 1] > 1.5 * x[0], x[step] > 1.5 * x[0]) : -1;
     return i < 0 ? NULL : between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "on");
 }
 
@@ -232,14 +232,15 @@ static const char *not_convex(Ctx *c, const Call *k, double from, double to, int
 
 static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly)
 {
-    bool far, near;
+    bool far, near, close = true;
     if (!callable(k->v[0])) return mistake(c, k, name, "a function of one number", k->v[0]);
     const char *arity = wrong_arity(c->L, k->v[0], 1);
     if (arity) return fails(c->L, arity);
     if (held_before(c->L, k)) return holds(c->L);
     const char *why = not_convex(c, k, 1e-4, 1e4, RATIOS - 1, strictly, &far);
     if (!why) why = not_convex(c, k, 0.25, 4, strictly ? 8 : 2, strictly, &near);
-    return why ? fails(c->L, why) : far && near ? seen_to_hold(c->L, k) : holds(c->L);
+    if (!why && strictly) why = not_convex(c, k, 0.9, 1.1, 1, strictly, &close);
+    return why ? fails(c->L, why) : far && near && close ? seen_to_hold(c->L, k) : holds(c->L);
 }
 
 Value *builtin_convex(Ctx *c, const Call *k) { return seen_convex(c, k, "convex", false); }
