@@ -29,6 +29,7 @@ typedef struct LowerOptions {
                                                                of the third of the condition's parts (lang/check/promise.h), as far as they are numbers */
     bool                 told;                              /* say what each update means for the game, too: LowerResult.move, .compare */
     bool                 whole;                             /* all that an update's loss depends on is computed in its function */
+    bool                 steps;                             /* a run will have another number of rounds than the program says (--steps) */
     bool                 slopes;                            /* updates report their gradients, too: behind each loss, one for each parameter (GanOutput.slope_of) */
 } LowerOptions;
 

@@ -26,7 +26,7 @@ static LowerOptions lower_options(const Session *s)
     LowerSetting      *set = arena_array(s->arena, LowerSetting, given->n + 1);
     for (int i = 0; i < given->n; i++) set[i] = (LowerSetting){given->v[i].name, given->v[i].value};
     return (LowerOptions){.real = s->o->f64 || s->o->gradients || s->o->slopes ? IR_F64 : IR_F32, .folder = s->folder, .setting = set, .n_settings = given->n,
-                          .shapes = s->o->shapes, .checked = s->o->checked, .slopes = s->o->gradients || s->o->slopes, .whole = s->o->gradients, .advice = s->o->pedantic, .sides = s->o->board, .told = s->o->told || s->o->pedantic};
+                          .steps = s->o->run.steps >= 0, .shapes = s->o->shapes, .checked = s->o->checked, .slopes = s->o->gradients || s->o->slopes, .whole = s->o->gradients, .advice = s->o->pedantic, .sides = s->o->board, .told = s->o->told || s->o->pedantic};
 }
 
 int session_print(const Options *o, const Diags *diags)

@@ -287,6 +287,13 @@ expect b > 0.5
 """
 
 
+def test_never_is_not_said_of_another_number_of_rounds():
+    program = "import optim\nnet F { param w: real = 2; w }\nalternate 10 steps {\n  update F minimize F()^2 with sgd(0.1)\n  every 1000 { report w = F() }\n}\n"
+    for more in [], ["--steps", "5000"], ["--steps", "3"]:
+        r = gan("check", "-", *more, stdin=program.encode())
+        assert r.status == 0 and ("every 1000 rounds of 10 is never" in r.err) == (not more), (more, r)
+
+
 def test_an_expectation_of_a_report_that_was_never_made():
     said = "expect b < 0.5 and a < 2: not judged: nothing was reported as a (line 4 makes it every 100 steps, of a block of 50; with --steps 100 it is made)\n"
     with folder() as d:

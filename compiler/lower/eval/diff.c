@@ -402,7 +402,10 @@ static Value *differentiated(Ctx *c, const Ast *e)
     if (!time_check(c, &y, 1, &moving, e->span)) return val_error(L);
     IrVal **g = arena_array(L->a, IrVal *, w->n + 1);
     if (!depends(c, e, y, w) || !differentiate(c, e, y, w, g)) return val_error(L);
-    for (int i = 0; i < w->n; i++) g[i] = graph_slope(c, g[i] ? g[i] : grad_zeros(fn_builder(c), &w->v[i]->type), y);
+    for (int i = 0; i < w->n; i++) {
+        g[i] = graph_slope(c, g[i] ? g[i] : grad_zeros(fn_builder(c), &w->v[i]->type), y);
+        graph_derived(L, g[i], y);
+    }
     int k = 0;
     for (int i = 0; i < by.n; i++) {
         Value *all = rebuild(c, target[i].v, by.v[i]->span, g, &k);
@@ -489,5 +492,6 @@ Value *apply_prime(Ctx *c, Value *f, int order, Args *args, const void *site, Sp
     bool at_entry = where->face && leaf->def->block == &c->L->fn->ir->body;
     IrVal *slope = at_entry ? g : dissolve(leaf, g);
     if (where->face) slope = ir_convert(fn_builder(c), slope, elem);
+    graph_derived(L, slope, y);
     return known ? known : val_tensor(L, slope);
 }

@@ -182,9 +182,9 @@ static const char *between(Lower *L, double a, double m, double b, double fm, do
 }
 
 /* A chord that f lies on, to the last digits: is f straight there? Where it bends less and less towards an end, numbers end before it does, as those of exp(-u) + u do. A
- * straight piece begins at once, beside a chord that is seen to be above f; or is all there is; or f bends on both sides of it, and it is wide: about 1, (u - 1)^20 + u
- * lies on short ones. bend: of each chord, how far it is above f, of f's size there. */
-static int straight(const double *bend, int n, bool wide)
+ * straight piece begins at once, beside a chord that is seen to be above f; or is all of a range that is wide; or f bends on both sides of it, and it is wide: about 1,
+ * (u - 1)^20 + u lies on short ones. bend: of each chord, how far it is above f, of f's size there. */
+static int straight(const double *bend, int n, bool wide_range, bool wide)
 {
     const double none = 1e-13, plain = 1e-4;
     int          on = -1, first = n, last = -1, zeros = 0;  /* first, last: that are above f */
@@ -196,7 +196,7 @@ static int straight(const double *bend, int n, bool wide)
         bool beside = (i && bend[i - 1] > plain) || (i + 1 < n && bend[i + 1] > plain), between = wide && first < i && i < last;
         if (bend[i] <= none && (beside || between)) on = i;
     }
-    return zeros == n ? 0 : on;
+    return zeros == n && wide_range ? 0 : on;
 }
 
 /* Of the chords over `step` intervals. NULL: none is at fault. */
@@ -215,7 +215,7 @@ static const char *chords(Ctx *c, const Call *k, const double *x, const double *
         if (fm[i] - chord[i] > 1e-9 * scale) return between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "above");
         if (scale && scale < 1e-30 * most) bend[i] = NAN;           /* so far down 0 is near, and says nothing */
     }
-    int i = strictly ? straight(bend, n, x[step] > 1.5 * x[0]) : -1;
+    int i = strictly ? straight(bend, n, x[RATIOS - 1] > 1.5 * x[0], x[step] > 1.5 * x[0]) : -1;
     return i < 0 ? NULL : between(c->L, x[i], m[i], x[i + step], fm[i], chord[i], "on");
 }
 
@@ -232,14 +232,15 @@ static const char *not_convex(Ctx *c, const Call *k, double from, double to, int
 
 static Value *seen_convex(Ctx *c, const Call *k, const char *name, bool strictly)
 {
-    bool far, near;
+    bool far, near, close = true;
     if (!callable(k->v[0])) return mistake(c, k, name, "a function of one number", k->v[0]);
     const char *arity = wrong_arity(c->L, k->v[0], 1);
     if (arity) return fails(c->L, arity);
     if (held_before(c->L, k)) return holds(c->L);
     const char *why = not_convex(c, k, 1e-4, 1e4, RATIOS - 1, strictly, &far);
     if (!why) why = not_convex(c, k, 0.25, 4, strictly ? 8 : 2, strictly, &near);
-    return why ? fails(c->L, why) : far && near ? seen_to_hold(c->L, k) : holds(c->L);
+    if (!why && strictly) why = not_convex(c, k, 0.9, 1.1, 1, strictly, &close);
+    return why ? fails(c->L, why) : far && near && close ? seen_to_hold(c->L, k) : holds(c->L);
 }
 
 Value *builtin_convex(Ctx *c, const Call *k) { return seen_convex(c, k, "convex", false); }
@@ -564,7 +565,7 @@ Value *builtin_no_share(Ctx *c, const Call *k)
     return share ? fails(c->L, "it is from 0 to 1, whatever is drawn and learned") : holds(c->L);
 }
 
-/* ---- functions that have a value: none is nan ------------------------------------------------------------------------- */
+/* ---- functions that have a value: none is nan or infinite ------------------------------------------------------------- */
 
 /* Of one number. */
 static Value *defined_at_numbers(Ctx *c, const Call *k)
@@ -577,7 +578,7 @@ static Value *defined_at_numbers(Ctx *c, const Call *k)
     for (int i = 0; i < N; i++) x[i] = 0.5 * i - 8 + 0.01;
     if (!known_at(c, k->v[0], x, N, k, y)) return holds(c->L);
     for (int i = 0; i < N; i++)
-        if (isnan(y[i])) return fails(c->L, strf(c->L, "at %s it is nan", text_of(c->L, x[i])));
+        if (!isfinite(y[i])) return fails(c->L, strf(c->L, "at %s it is %s", text_of(c->L, x[i]), text_of(c->L, y[i])));
     return seen_to_hold(c->L, k);
 }
 
@@ -590,20 +591,20 @@ static Value *defined_at_draws(Ctx *c, const Call *k, Dist *p)
     Ctx in = *c;
     int n_axes = L->m->axes.n, n_slots = L->m->slots.n, draws = L->n_draws, pendings = L->pendings.n, evals = L->n_evals;
     double *out = NULL;
-    int64_t nans = 0, n = 0;
+    int64_t without = 0, n = 0;
     in.axes = ir_one_axis(ir_axis(L->m, "first", DRAWS));
     in.path = "";
     Value *x = dist_sample(&in, p, NULL, k->at), *y = val_bad(x) ? x : as_settled(&in, apply1(&in, k->v[0], x, k->site, k->at), k->at);
     IrVal *v = val_bad(y) || y->kind == V_RECORD ? NULL : as_real(&in, y, k->at);
     bool   known = v && ir_axes_within(v->type.axes, in.axes) && now_numbers(L, &v, 1, NULL, 0, NOW_FIRST, &out);
     if (known) n = now_size(L, v);
-    for (int64_t i = 0; i < n; i++) nans += isnan(out[i]);
+    for (int64_t i = 0; i < n; i++) without += !isfinite(out[i]);
     trial_end(L, &t);
     forget_axes(L->m, n_axes, n_slots);
     L->n_draws = draws;
     L->pendings.n = pendings;
     L->n_evals = evals;
-    if (nans) return fails(L, strf(L, "of %lld draws of %s it is nan at %lld", (long long)n, dist_text(L, p), (long long)nans));
+    if (without) return fails(L, strf(L, "of %lld draws of %s it is not finite at %lld", (long long)n, dist_text(L, p), (long long)without));
     return known ? seen_to_hold(L, k) : holds(L);
 }
 

@@ -171,7 +171,7 @@ static void sched_update(Ctx *c, const Ast *s, Nodes *to)
     leave_block(&own);
 }
 
-/* ---- what is never done: by numbers that stand there. One with a name is a switch, which may be off. */
+/* ---- what is never done: by a number that stands there. One with a name is a switch, which may be off; and of --steps few may be meant, to try the program. */
 
 static void warn_no_times(Ctx *c, const Ast *count, int64_t n)
 {
@@ -180,6 +180,7 @@ static void warn_no_times(Ctx *c, const Ast *count, int64_t n)
 
 static void warn_too_seldom(Ctx *c, const Ast *every, int64_t count, int64_t rounds)
 {
+    if (every->every.count->kind != AST_NUMBER || c->L->o.steps || !rounds || count <= rounds || diags_failed(c->L->diags)) return;
     Diag *d = diag_warning(c->L->diags, every->every.count->span, W404, "every %lld rounds of %lld is never", (long long)count, (long long)rounds);
     diag_hint(d, "every %lld is once, after the last round", (long long)rounds);
 }
@@ -191,7 +192,7 @@ static bool alternate_sizes(Ctx *c, const Ast *s, int64_t *steps, int64_t *batch
     Lower *L = c->L;
     *batch = -1;
     if (!as_size(c, eval(c, s->alternate.steps), s->alternate.steps->span, "the number of steps", steps)) return false;
-    warn_no_times(c, s->alternate.steps, *steps);
+    if (!L->o.steps) warn_no_times(c, s->alternate.steps, *steps);
     if (!s->alternate.batch) return true;
     Span at = s->alternate.batch->span;
     if (!as_size(c, eval(c, s->alternate.batch), at, "the batch size", batch)) return false;
@@ -287,7 +288,7 @@ static void sched_every(Ctx *c, const Ast *s, Nodes *to)
     GanSchedule *n = sched_node(c, to, GAN_EVERY, s->span);
     bool known = as_size(c, eval(c, s->every.count), s->every.count->span, "the number of rounds", &n->count);
     if (known && !n->count) diag_error(c->L->diags, s->every.count->span, E403, "every 0 rounds would be never");
-    else if (known && n->count > to->rounds->count && to->rounds->count && !diags_failed(c->L->diags)) warn_too_seldom(c, s, n->count, to->rounds->count);
+    else if (known) warn_too_seldom(c, s, n->count, to->rounds->count);
     side(c, s->every.body, control_new(c->L), to->rounds, n, &changed);
     control_changes(c->L, &changed, before, s->span);
 }

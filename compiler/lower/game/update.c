@@ -271,6 +271,17 @@ static Value *gradient_record(Ctx *c, Player *p, IrVal *const *g, IrVal *const *
     return val_record(L, v, like->record.name, p->params.n);
 }
 
+/* The loss of one that is learned by its slope alone, as a score is, has no gradient by what is added to its output: nothing is left out there. */
+static void note_derived(Lower *L, const Wanted *who, const Slopes *d, IrVal *y)
+{
+    Arena      *scratch = arena_new();
+    const bool *behind = graph_behind_derived(L, y, scratch);
+    for (int i = 0, k = 0; i < who->n; i++)
+        for (int j = 0; j < who->p[i]->params.n; j++, k++)
+            if (behind[d->w[k]->id]) note_reached(L, who->p[i], who->p[i]->params.v[j]);
+    arena_free(scratch);
+}
+
 static void move_by_slopes(Ctx *c, const Ast *s, const Together *t, Wanted *who, Value *opt, Slopes *d, Changes *out)
 {
     for (int i = 0, k = 0; i < who->n; k += who->p[i++]->params.n) {
@@ -431,6 +442,7 @@ static void update_by_loss(Ctx *c, const Ast *s, Together *t, Wanted *who, Value
     }
     report_slopes(c, s, t, who, &d);
     tell(c, s, t, who, y, estimate);
+    note_derived(L, who, &d, y);
     move_by_slopes(c, s, t, who, opt, &d, out);
     if (!uphill) look_at_limits(c, s, t, who, y, &d, out);
     commit_pendings(c, t, waiting, &y, 1, who, at, out);

@@ -763,6 +763,43 @@ const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch)
     return w.seen;
 }
 
+typedef struct Derived { IrVal *slope, *of; } Derived;
+
+void graph_derived(Lower *L, IrVal *slope, IrVal *of)
+{
+    Graph *g = L->g;
+    if (L->guess || L->fn != L->graph || ir_is_const(slope, NULL)) return;
+    if (slope->id >= g->n_derived) {
+        uint32_t more = 2 * slope->id + 64;
+        Derived *all = arena_array(L->work, Derived, more);
+        if (g->n_derived) memcpy(all, g->derived, sizeof *all * g->n_derived);
+        g->derived = all;
+        g->n_derived = more;
+    }
+    g->derived[slope->id] = (Derived){slope, of};
+}
+
+/* All that is in the walk and behind it; what it has derivatives of is added to `of`. */
+static void walk_derived(Walk *w, Walk *of)
+{
+    const Graph *g = w->L->g;
+    for (IrVal *x; (x = walk_next(w));) {
+        if (x->id < g->n_derived && g->derived[x->id].slope == x) array_push(w->scratch, &of->todo, g->derived[x->id].of);
+        const IrNode *n = version_of(w->L, x) ? NULL : x->param_of ? x->param_of->owner : x->def;
+        for (int i = 0; n && i < n->n_args; i++) array_push(w->scratch, &w->todo, n->arg[i]);
+        for (int k = 0; n && k < n->n_bodies; k++)
+            for (int i = 0; i < n->body[k]->n_yields; i++) array_push(w->scratch, &w->todo, n->body[k]->yield[i]);
+    }
+}
+
+const bool *graph_behind_derived(Lower *L, IrVal *v, Arena *scratch)
+{
+    Walk w = walk_begin(L, &v, 1, scratch), of = walk_begin(L, NULL, 0, scratch);
+    walk_derived(&w, &of);
+    walk_derived(&of, &of);
+    return of.seen;
+}
+
 /* ---- loops that draw, made again by another part than theirs ------------------------------------------------------ */
 
 static void take_home(Lower *L, const IrNode *n, Part *p, uint32_t from)

@@ -157,6 +157,7 @@ typedef struct Graph {
     ARRAY(struct { int outer; int control; bool repeats; }) all_arms; /* by number - 1 */
     int              n_controls;
     ARRAY(struct { IrVal *slope; IrVal *of; }) slopes;      /* gradients, and what they are the gradient of; by number */
+    struct Derived  *derived;  uint32_t n_derived;          /* by value id: the same of every derivative, which may be a node that others have, too */
 } Graph;
 
 /* ---- trials: evaluation for what it shows on the way, in a graph that is dropped. Quiet: nothing that it says counts either */
@@ -178,6 +179,10 @@ void graph_loops_home(Lower *L, IrVal *v, uint32_t from);
 IrVal *graph_slope_of(const Lower *L, const IrVal *v);                          /* what it is the gradient of; NULL: of nothing */
 /* By value id, in `scratch`: everything that the values are made of here, up to the slots' values. */
 const bool *graph_behind(Lower *L, IrVal *const *v, int n, Arena *scratch);
+/* A derivative, and what it is taken of. By value id, in `scratch`: all that those are made of whose derivatives v is made of, and so what v needs, but for what the
+ * derivative drops, as the b of w x + b. */
+void        graph_derived(Lower *L, IrVal *slope, IrVal *of);
+const bool *graph_behind_derived(Lower *L, IrVal *v, Arena *scratch);
 typedef struct By { Player **player; int n_players; int *state; int n_states; bool ahead; } By;  /* what a derivative is by: all that a player is, and states; ahead: as they were at a time from which nothing here can be but older values */
 
 /* Of a derivative by these values and these players. */
