@@ -94,12 +94,17 @@ static bool same_over(const Walk *w, Axes *x, IrVal *a, IrVal *b)
 }
 
 /* The axis that only a is over, and the one that only b is. */
-static bool axes_apart(const Walk *w, const IrVal *a, const IrVal *b, Axes *x)
+static bool axes_apart(const Walk *w, const IrType *a, const IrType *b, Axes *x)
 {
-    IrAxes of_a = ir_axes_minus(a->type.axes, b->type.axes), of_b = ir_axes_minus(b->type.axes, a->type.axes);
+    IrAxes of_a = ir_axes_minus(a->axes, b->axes), of_b = ir_axes_minus(b->axes, a->axes);
     if (of_a.n != 1 || of_b.n != 1 || ir_axes_size(w->b->m, of_a) != ir_axes_size(w->b->m, of_b)) return false;
     *x = (Axes){of_a.id[0], of_b.id[0], MOST_ROWS};
     return true;
+}
+
+static IrAxes with_a_for_b(IrAxes axes, const Axes *x)
+{
+    return ir_axes_has(axes, x->b) ? ir_axes_union(ir_axes_minus(axes, ir_one_axis(x->b)), ir_one_axis(x->a)) : axes;
 }
 
 /* A number of a list as it is before it is rounded. */
@@ -300,7 +305,7 @@ static bool square_of_mean(Walk *w, IrVal *v, Square *q, bool anywhere)
 
 static Extent moved(const Square *q, Extent e)
 {
-    if (q->moved && ir_axes_has(e.axes, q->axes.b)) e.axes = ir_axes_union(ir_axes_minus(e.axes, ir_one_axis(q->axes.b)), ir_one_axis(q->axes.a));
+    if (q->moved) e.axes = with_a_for_b(e.axes, &q->axes);
     return e;
 }
 
@@ -364,7 +369,7 @@ static IrVal *squared(const Walk *w, IrVal *v)
 /* Are x and z the same, or each over its own axis of the same rows? */
 static bool same_numbers(Walk *w, Square *q, IrVal *x, IrVal *z)
 {
-    q->moved = axes_apart(w, x, z, &q->axes);
+    q->moved = axes_apart(w, &x->type, &z->type, &q->axes);
     if (q->moved) return q->root.n && same_over(w, &q->axes, x, z);
     return q->root.n ? same_anywhere(w, z, x, MOST_STEPS) : adds_elements(z, x);
 }
@@ -613,20 +618,64 @@ static bool are_all_of(const Walk *w, const Factors *all, const Factors *a, cons
     return ok;
 }
 
+static bool has_dims(const Extent *e)
+{
+    bool has = false;
+    for (int i = 0; i < IR_MAX_RANK; i++) has = has || e->dim[i];
+    return has;
+}
+
+/* Is v the same as x, which may be over another axis of the same rows, repeated as `repeat` does it; NULL: as it is? */
+static bool is_repeated(const Walk *w, const Axes *a, IrVal *v, const IrNode *repeat, IrVal *x)
+{
+    if (repeat && (!is_ours(w, v) || v->def->op != IR_broadcast || !equal_rows(v->def, repeat) || !ir_dims_equal(&v->type, &repeat->result->type))) return false;
+    IrVal *of = repeat ? v->def->arg[0] : v;
+    Axes over = *a;
+    return a->rows ? same_over(w, &over, of, x) : tree_same_value(w, of, x);
+}
+
+/* Is m of factors of u, over its samples, or over another axis of the same rows, and elements or, repeated or one number each, over samples alone? Then
+ * it is put over those of u. */
+static bool is_put_over(const Walk *w, const Weighted *u, Weighted *m, const IrNode *repeat)
+{
+    Axes x = {0};
+    bool beside = repeat || !m->type.rank, as_it_is = !repeat && ir_dims_equal(&u->type, &m->type);
+    if (!as_it_is && (!beside || has_dims(&m->over) || has_dims(&u->over))) return false;
+    if (!ir_axes_equal(u->type.axes, m->type.axes) && !axes_apart(w, &u->type, &m->type, &x)) return false;
+    for (int i = 0, k; i < m->f.n && (repeat || x.rows); i++) {
+        for (k = 0; k < u->f.n && !is_repeated(w, &x, u->f.v[k], repeat, m->f.v[i]); k++) {}
+        if (k == u->f.n) return false;
+        m->f.v[i] = u->f.v[k];
+    }
+    if (x.rows) m->over.axes = with_a_for_b(m->over.axes, &x);
+    m->type.axes = u->type.axes;
+    if (repeat) m->type = u->type;
+    return m->type.elem == u->type.elem;
+}
+
+/* Of a mean that is repeated: the row that does it. */
+static const IrNode *repeat_of(Walk *w, IrVal *v)
+{
+    v = behind(w, v);
+    return is_ours(w, v) && v->def->op == IR_broadcast ? v->def : NULL;
+}
+
 /* sum(x y) - sum(x) sum(y) / n is sum((x - mean(x)) (y - mean(y))). */
 static IrVal *covariance(Walk *w, IrVal *at, const Added *products, const Added *product)
 {
     Weighted u, x, y;
     Sums around = {.c = 1};
     if (!sums_of(w, product->v, &around, false) || around.n || !is_ours(w, around.of) || around.of->def->op != IR_mul) return NULL;
-    IrVal *const *mean = around.of->def->arg;
+    IrVal *const *arg = around.of->def->arg;
+    const IrNode *repeat[2] = {repeat_of(w, arg[0]), repeat_of(w, arg[1])};
+    IrVal *mean[2] = {repeat[0] ? repeat[0]->arg[0] : arg[0], repeat[1] ? repeat[1]->arg[0] : arg[1]};
     if (!weighted_sum_of(w, products->v, &u) || !weighted_sum_of(w, mean[0], &x) || !weighted_sum_of(w, mean[1], &y)) return NULL;
-    bool same = !u.by && !x.by && !y.by && ir_type_equal(&u.type, &x.type) && ir_type_equal(&u.type, &y.type);
+    bool same = !u.by && !x.by && !y.by && is_put_over(w, &u, &x, repeat[0]) && is_put_over(w, &u, &y, repeat[1]);
     if (!same || !same_extent(&u.over, &x.over, u.type.rank) || !same_extent(&u.over, &y.over, u.type.rank) || !are_all_of(w, &u.f, &x.f, &y.f)) return NULL;
     IrBuilder b = tree_before(w, at);
     IrVal *one = write_factors(w, &b, &x.f);
     double c = products->sign * u.c, by = -product->sign * around.c * x.c * y.c * size_of(w, &u.over, one);
-    if (!ir_type_equal(&one->type, &u.type) || c == 0 || !(fabs(by - c) <= 1e-9 * fabs(c))) return NULL;
+    if (!ir_type_equal(&one->type, &x.type) || c == 0 || !(fabs(by - c) <= 1e-9 * fabs(c))) return NULL;
     IrVal *made = weighted(&b, &(Weighted){.c = c, .over = u.over, .type = u.type}, less_mean(w, &b, &x), less_mean(w, &b, &y), NULL);
     return ir_type_equal(&made->type, &products->v->type) ? made : NULL;
 }
