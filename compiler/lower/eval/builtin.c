@@ -877,6 +877,12 @@ static Value *loop(Ctx *c, const Call *k, bool scan)
 static Value *builtin_fold(Ctx *c, const Call *k) { return loop(c, k, false); }
 static Value *builtin_scan(Ctx *c, const Call *k) { return loop(c, k, true); }
 
+static Value *builtin_replicate(Ctx *c, const Call *k)
+{
+    if (!callable(k->v[1])) return mistake(c, k, "replicate", "a function of nothing", k->v[1]);
+    return eval_replicate(c, k->v[0], k->v[1], k->site, k->at);
+}
+
 /* ---- distributions */
 
 static Value *builtin_random_int(Ctx *c, const Call *k)
