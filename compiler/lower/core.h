@@ -423,7 +423,7 @@ struct Lower {
     int           n_drawn;
     /* draws, and what they depend on without a derivative; black_box: of a simulator */
     ARRAY(struct { IrVal *draw; IrVal *input; const char *name; Span at; bool black_box; }) draw_cuts;
-    ARRAY(struct { const IrVal *density; const IrVal *x; Dist *dist; }) densities;    /* that were asked for, each at the value x */
+    ARRAY(struct { const Value *value; const IrVal *density; const IrVal *x; const Value *known; Dist *dist; }) densities;    /* that were asked for, each at the value x, or at numbers known now; density: NULL of a value known now */
     ARRAY(Limit)  limits;                                   /* of values */
     ARRAY(Unlimited) unlimited;                             /* updates of such */
     ARRAY(struct { const IrVal *v; const char *why; }) uncut;             /* values through which a derivative must not lose a path to a condition or an index */

@@ -417,16 +417,16 @@ static Value *inner_product(Ctx *c, Value *a, Value *b, Span at)
         Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
         return p->kind == V_RECORD ? sum_fields(c, p, sum_leaf, at) : p;
     }
-    if (a->kind == V_LIST && b->kind == V_LIST && val_known_ints(a) && val_known_ints(b)) {
-        Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
-        return p->kind == V_LIST ? sum_known_ints(c, p, at) : p;
-    }
     IrVal *x = arith_numbers(c, a, at, "dot"), *y = x ? arith_numbers(c, b, at, "dot") : NULL;
     if (!x || !y) return val_error(c->L);
-    if (!ir_is_real(x->type.elem) && !ir_is_real(y->type.elem))
-        return sum_leaf(c, watch_products(c, arith_binary(c, AST_OP_MUL, val_tensor(c->L, x), val_tensor(c->L, y), at), at), at);
-    x = arith_reals(c, a, at, "dot"), y = arith_reals(c, b, at, "dot");
+    bool known = a->kind == V_LIST && b->kind == V_LIST && val_known_ints(a) && val_known_ints(b);
+    bool whole = !ir_is_real(x->type.elem) && !ir_is_real(y->type.elem);
+    if (!whole) x = arith_reals(c, a, at, "dot"), y = arith_reals(c, b, at, "dot");
     if (!arith_align(c, &x, &y, at, "dot")) return val_error(c->L);
+    if (known || whole) {
+        Value *p = arith_binary(c, AST_OP_MUL, a, b, at);
+        return known ? val_bad(p) ? p : sum_known_ints(c, p, at) : sum_leaf(c, watch_products(c, p, at), at);
+    }
     if (x->type.rank != 1 || y->type.rank != 1) return sum_leaf(c, val_tensor(c->L, ir_mul(fn_builder(c), x, y)), at);
     int zero = 0;
     return val_tensor(c->L, ir_dot(fn_builder(c), x, y, ir_no_pairs(), ir_pairs(1, &zero, &zero), ir_no_axes()));
@@ -876,6 +876,12 @@ static Value *loop(Ctx *c, const Call *k, bool scan)
 
 static Value *builtin_fold(Ctx *c, const Call *k) { return loop(c, k, false); }
 static Value *builtin_scan(Ctx *c, const Call *k) { return loop(c, k, true); }
+
+static Value *builtin_replicate(Ctx *c, const Call *k)
+{
+    if (!callable(k->v[1])) return mistake(c, k, "replicate", "a function of nothing", k->v[1]);
+    return eval_replicate(c, k->v[0], k->v[1], k->site, k->at);
+}
 
 /* ---- distributions */
 

@@ -21,8 +21,10 @@ static const IrVal *first_tensor(const Value *x)
 
 void densities_note(Ctx *c, Dist *d, const Value *x, const Value *density)
 {
-    const IrVal *at = val_bad(x) || density->kind != V_TENSOR ? NULL : first_tensor(x);
-    if (at) array_push(c->L->work, &c->L->densities, ((__typeof__(*c->L->densities.v)){density->tensor.v, at, d}));
+    if (val_bad(x) || (density->kind != V_TENSOR && !val_is_number(density))) return;
+    const IrVal *node = density->kind == V_TENSOR ? density->tensor.v : NULL, *at = first_tensor(x);
+    const Value *known = val_static(x) ? x : NULL;
+    if (at || known) array_push(c->L->work, &c->L->densities, ((__typeof__(*c->L->densities.v)){density, node, at, known, d}));
 }
 
 /* Rows of which a term or a factor goes on as one. */
@@ -45,7 +47,7 @@ static Found densities_of(const Lower *L, const Value *v)
         const IrVal *x = stack[--n];
         int was = f.n;
         for (int i = 0; i < L->densities.n && f.n < 16; i++)
-            if (L->densities.v[i].density == x) f.at[f.n++] = i;
+            if (L->densities.v[i].x && L->densities.v[i].density == x) f.at[f.n++] = i;
         for (int i = 0; was == f.n && x->def && goes_on(x->def->op) && i < x->def->n_args && n < MOST_LOOKED_AT; i++) stack[n++] = x->def->arg[i];
     }
     return f;
@@ -63,10 +65,38 @@ static bool differ(Ctx *c, Dist *a, Dist *b, Span at)
     return true;
 }
 
+static bool same_numbers(const Value *a, const Value *b)
+{
+    if (val_is_number(a) && val_is_number(b)) return val_number(a) == val_number(b);
+    if (a->kind != V_LIST || b->kind != V_LIST || a->list.n != b->list.n) return false;
+    for (int i = 0; i < a->list.n; i++)
+        if (!same_numbers(a->list.v[i], b->list.v[i])) return false;
+    return true;
+}
+
+/* Which density at known numbers the value itself is; -1: none. Numbers have no identity: in sums of densities, equal ones may be of several things. */
+static int known_density(const Lower *L, const Value *v)
+{
+    for (int i = L->densities.n - 1; i >= 0; i--)
+        if (L->densities.v[i].known && (L->densities.v[i].value == v || (v->kind == V_TENSOR && L->densities.v[i].density == v->tensor.v))) return i;
+    return -1;
+}
+
+/* A distribution in part of the one kind and in part of the other may be of either at one number. */
+static bool known_differ(Ctx *c, const Value *left, const Value *right, Span at)
+{
+    const Lower *L = c->L;
+    int a = known_density(L, left), b = a < 0 ? a : known_density(L, right);
+    if (a < 0 || b < 0 || !same_numbers(L->densities.v[a].known, L->densities.v[b].known)) return false;
+    Dist *p = L->densities.v[a].dist, *q = L->densities.v[b].dist;
+    return dist_measure(c, p, at) != MEASURE_BOTH && dist_measure(c, q, at) != MEASURE_BOTH && differ(c, p, q, at);
+}
+
 bool densities_differ(Ctx *c, const Value *left, const Value *right, Span at)
 {
     const Lower *L = c->L;
     if (L->densities.n < 2) return false;
+    if (known_differ(c, left, right, at)) return true;
     Found a = densities_of(L, left), b = a.n ? densities_of(L, right) : a;
     for (int i = 0; i < a.n; i++)
         for (int k = 0; k < b.n; k++)

@@ -182,6 +182,7 @@ Value *sample_rows(Ctx *c, Value *v, int axis, Span at);                        
 Value *eval_map(Ctx *c, Value *f, Value **v, int n, const void *site, Span at);
 Value *eval_tabulate(Ctx *c, Value *f, int64_t n, const void *site, Span at);
 Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at);
+Value *eval_replicate(Ctx *c, Value *n, Value *f, const void *site, Span at);   /* f() of each round, stacked; the first of all, for its form, is the same application */
 
 /* ---- layer.c, player.c, optimizer.c */
 

@@ -409,13 +409,30 @@ bool carries_next(Ctx *c, const Ast *e, Value *v, Value **carried)
     return true;
 }
 
-/* Of several carried values: a record where the last round gave one, whose names are theirs, else a tuple. */
-static Value *carried_result(Ctx *c, const Ast *e, Value **carried, const Value *last)
+/* Does the expression end in a record that is written there? It is so whether or not it is evaluated. */
+static bool ends_named(const Ast *e)
+{
+    if (!e) return false;
+    switch (e->kind) {
+    case AST_RECORD: return true;
+    case AST_BLOCK: return ends_named(ast_block_value(e));
+    case AST_IF: return ends_named(e->if_.then) && ends_named(e->if_.otherwise);
+    case AST_FOR: return e->for_.carries.n > 1 && ends_named(e->for_.body);
+    default: return false;
+    }
+}
+
+/* Of several carried values: a record where the body is written to give one, whose names are theirs, else a tuple; so of no rounds, too. */
+static Value *carried_result(Ctx *c, const Ast *e, Value **carried)
 {
     int n = e->for_.carries.n;
     const char *name[MAX_ARGS];
-    bool named = last && last->kind == V_RECORD && last->record.name;
-    for (int i = 0; named && i < n; i++) name[i] = e->for_.carries.v[i]->carry.pattern->name.name;
+    bool named = ends_named(e->for_.body);
+    for (int i = 0; named && i < n; i++) {
+        const Ast *p = e->for_.carries.v[i]->carry.pattern;
+        named = p->kind == AST_NAME;
+        if (named) name[i] = p->name.name;
+    }
     return val_record(c->L, carried, named ? name : NULL, n);
 }
 
@@ -444,7 +461,7 @@ static Value *eval_for(Ctx *c, const Ast *e)
     c->L->rounds_around = outside;
     if (!ok) return val_error(c->L);
     if (!n_carried) return val_list(c->L, out, (int)n);
-    return n_carried == 1 ? carried[0] : carried_result(c, e, carried, n ? out[n - 1] : NULL);
+    return n_carried == 1 ? carried[0] : carried_result(c, e, carried);
 }
 
 /* ---- losses and members: evaluated where they are used */

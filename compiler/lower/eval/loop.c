@@ -66,7 +66,7 @@ typedef struct Loop {
     int      watched_at;                                    /* the body's outputs from there on are of what is watched */
     int64_t  n;
     Value   *f, *stop_when;
-    bool     scan, slopes;                                  /* slopes: derivatives in the body go on in the rounds before, and are carried along (rounds.c) */
+    bool     scan, alone, slopes;                           /* alone: f takes neither the state nor the round; slopes: derivatives in the body go on in the rounds before, and are carried along (rounds.c) */
     int      n_slopes;                                      /* of Fn.carried_slopes, those of its body */
     const void *site;
     Span     at;
@@ -166,6 +166,7 @@ static Value *one_round(Ctx *c, Loop *l, IrVal **param)
     inner.axes = ir_axes_union(c->axes, val_axes(L, state));
     Args args = {.n = 2, .v = {state, val_tensor(L, param[l->n_carried])}, .at = {l->at, l->at}};
     if (takes_value_alone(l->f)) args.n = 1;
+    if (l->alone) args.n = 0;
     return as_settled(&inner, apply(&inner, l->f, &args, l->site, l->at), l->at);
 }
 
@@ -592,17 +593,16 @@ static bool goes_on(Ctx *c, const Loop *l, Unroll *u)
     return true;
 }
 
-Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
+/* The loop, whose number of rounds is known, from init on. */
+static Value *from_init(Ctx *c, Loop l, Value *init)
 {
     Lower *L = c->L;
-    Loop l = {.f = f, .stop_when = until, .scan = scan, .site = site, .at = at, .until = -1, .apart = -1};
-    if (!fn_needed(c, at) || !as_size(c, n, at, "the number of rounds", &l.n)) return val_error(L);
-    if (l.n > INT32_MAX) return diag_error(L->diags, at, E107, "a loop of %lld rounds", (long long)l.n), val_error(L);
+    Span at = l.at;
     l.shape = as_settled(c, init, at);
     if (val_bad(l.shape) || !flatten(c, l.shape, at, l.init, &l.n_state)) return val_error(L);
     l.n_carried = l.n_state;
-    if (until && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
-    if (until) l.until = l.n_state;
+    if (l.stop_when && !(l.init[l.n_carried++] = ended(c, &l, l.shape))) return val_error(L);
+    if (l.stop_when) l.until = l.n_state;
     Fn *fn = L->fn;
     int carried = fn->carried.n, assigns = fn->loop_assigns.n, moves = fn->ahead_moves.n, watched = fn->watched.n;
     int asks = fn->carried_asks.n, errors = diags_count(L->diags, DIAG_ERROR);
@@ -621,4 +621,24 @@ Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool sca
         if (more) fn->carried_asks.n = asks, fn->watched.n = watched;
     }
     return v;
+}
+
+static bool rounds_known(Ctx *c, Loop *l, Value *n)
+{
+    if (!fn_needed(c, l->at) || !as_size(c, n, l->at, "the number of rounds", &l->n)) return false;
+    if (l->n > INT32_MAX) return diag_error(c->L->diags, l->at, E107, "a loop of %lld rounds", (long long)l->n), false;
+    return true;
+}
+
+Value *eval_fold(Ctx *c, Value *init, Value *n, Value *f, Value *until, bool scan, const void *site, Span at)
+{
+    Loop l = {.f = f, .stop_when = until, .scan = scan, .site = site, .at = at, .until = -1, .apart = -1};
+    return rounds_known(c, &l, n) ? from_init(c, l, init) : val_error(c->L);
+}
+
+Value *eval_replicate(Ctx *c, Value *n, Value *f, const void *site, Span at)
+{
+    Loop l = {.f = f, .scan = true, .alone = true, .site = site, .at = at, .until = -1, .apart = -1};
+    Args none = {.at = {at}};
+    return rounds_known(c, &l, n) ? from_init(c, l, apply(c, f, &none, site, at)) : val_error(c->L);
 }

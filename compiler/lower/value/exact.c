@@ -250,15 +250,16 @@ static Two whole_power_of(Two a, int n)
     return y;
 }
 
-static bool in_two(AstOp op, Two a, Two b, Two *y)
+/* plain: what doubles make of it, for the sign of a zero. */
+static bool in_two(AstOp op, Two a, Two b, double plain, Two *y)
 {
     enum { MOST_POWER = 16 };
     double most = fabs(a.h) > fabs(b.h) ? fabs(a.h) : fabs(b.h);
     switch (op) {
-    case AST_OP_SUB: return in_two(AST_OP_ADD, a, two_neg(b), y);
+    case AST_OP_SUB: return in_two(AST_OP_ADD, a, two_neg(b), plain, y);
     case AST_OP_ADD:
         *y = two_add(a, b);
-        if (fabs(y->h) <= OPEN * most) *y = (Two){0, 0};
+        if (fabs(y->h) <= OPEN * most) *y = (Two){plain == 0 ? plain : 0, 0};
         return true;
     case AST_OP_MUL: return *y = two_mul(a, b), true;
     case AST_OP_DIV: return b.h != 0 && (*y = two_div(a, b), true);
@@ -278,7 +279,7 @@ static bool is_number(Two y) { return (isnormal(y.h) || y.h == 0) && isfinite(y.
 
 Value *exact_map(Lower *L, IrOp op, const Value *a, double plain)
 {
-    if (!a->term && a->kind == V_REAL && (op == IR_neg || (op == IR_abs && a->r < 0))) return number_of(L, two_neg(two_value(a)));
+    if (!a->term && a->kind == V_REAL && (op == IR_neg || (op == IR_abs && signbit(a->r)))) return number_of(L, two_neg(two_value(a)));
     if (!a->term && op == IR_abs) return number_of(L, two_value(a));
     if (!a->term && op == IR_sqrt && isnormal(plain)) return number_of(L, two_sqrt(two_value(a)));
     if (!a->term && !begins(op)) return val_real(L, plain);
@@ -290,7 +291,7 @@ Value *exact_binary(Lower *L, AstOp op, const Value *a, const Value *b, double p
     static const IrOp row[AST_N_OPS] = {[AST_OP_ADD] = IR_add, [AST_OP_SUB] = IR_sub, [AST_OP_MUL] = IR_mul, [AST_OP_DIV] = IR_div, [AST_OP_POW] = IR_pow};
     Two y;
     bool alone = !a->term && !b->term;
-    if (alone && isfinite(plain) && in_two(op, two_value(a), two_value(b), &y) && is_number(y) && (y.h != 0 || is_sum(row[op]))) return number_of(L, y);
+    if (alone && isfinite(plain) && in_two(op, two_value(a), two_value(b), plain, &y) && is_number(y) && (y.h != 0 || is_sum(row[op]))) return number_of(L, y);
     if ((alone && isnormal(plain)) || op == AST_OP_MOD) return val_real(L, plain);
     Term t = {.op = row[op], .a = wide_value(a), .b = wide_value(b), .of_a = a->term, .of_b = b->term, .n = 2, .size = size_of(a) + size_of(b) + 1};
     return as_computed(L, t, plain);

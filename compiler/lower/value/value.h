@@ -35,7 +35,7 @@ static inline bool val_is_absent(const Value *v) { return v->kind == V_NONE && v
 static inline bool val_is_number(const Value *v) { return v->kind == V_INT || v->kind == V_REAL; }     /* known now */
 static inline double val_number(const Value *v) { return v->kind == V_INT ? (double)v->i : v->r; }
 bool   val_static(const Value *v);                          /* a number, bool, string, list or range known now */
-bool   val_known_ints(const Value *v);                      /* an int known now, that no derivative is by, or a list of such, of one shape */
+bool   val_known_ints(const Value *v);                      /* an int known now, or a list of such, of one shape; a derivative may be by them */
 int64_t val_classes(const Value *v);                        /* n of a class[n], also of a list of them; 0: it is no class */
 bool   val_runs(Lower *L, const Value *v);                  /* computed while the program runs, at least in part */
 Value *val_field(const Value *record, const char *name);    /* NULL: no such field */

@@ -36,7 +36,7 @@ static Wide negative(Wide a) { return (Wide){-a.m, a.e}; }
 
 static Wide sum(Wide a, Wide b)
 {
-    if (!wide_holds(a) || !wide_holds(b)) return !isfinite(a.m) || !isfinite(b.m) ? wide_of((isfinite(a.m) ? 0 : a.m) + (isfinite(b.m) ? 0 : b.m)) : a.m == 0 ? b : a;
+    if (!wide_holds(a) || !wide_holds(b)) return !isfinite(a.m) || !isfinite(b.m) ? wide_of((isfinite(a.m) ? 0 : a.m) + (isfinite(b.m) ? 0 : b.m)) : a.m != 0 ? a : b.m != 0 ? b : (Wide){a.m + b.m, 0};
     if (a.e < b.e) return sum(b, a);
     int64_t down = b.e - a.e;
     return scaled(a.m + (down < -2 * DIGITS ? 0 : ldexp(b.m, (int)down)), a.e);
