@@ -403,7 +403,9 @@ static bool may_be_minus_zero(const IrVal *v, int depth)
     case IR_add: return may_be_minus_zero(arg[0], depth + 1) && may_be_minus_zero(arg[1], depth + 1);
     case IR_sub: return may_be_minus_zero(arg[0], depth + 1);
     case IR_select: return may_be_minus_zero(arg[1], depth + 1) || may_be_minus_zero(arg[2], depth + 1);
-    case IR_convert:
+    case IR_convert: /* a tiny one below 0 becomes -0 */
+        if (v->type.elem == IR_F32 && arg[0]->type.elem == IR_F64) return true;
+        return may_be_minus_zero(arg[0], depth + 1);
     case IR_spread:
     case IR_broadcast:
     case IR_reshape:

@@ -32,6 +32,8 @@ static const Row rows[] = {
      "%a = add 0, %v : f32[3]\n%b = sub 0, %a : f32[3]\n%c = sub %b, -0 : f32[3]\n%r = fma %c, %v, 0 : f32[3]"},
     {opt_simplify, "%a = exp %v : f32[3]\n%b = add %v, %a : f32[3]\n%c = add 0, %b : f32[3]\n%r = exp %c : f32[3]", "%a = exp %v : f32[3]\n%b = add %v, %a : f32[3]\n%r = exp %b : f32[3]"},
     {opt_simplify, "%a = normal {stream \"n\"} : f32<a>[3]\n%b = mul 0.5, %a : f32<a>[3]\n%r = add 0, %b : f32<a>[3]", "%a = normal {stream \"n\"} : f32<a>[3]\n%b = mul 0.5, %a : f32<a>[3]"},
+    {opt_simplify, "%a = convert %v {f64} : f64[3]\n%b = exp %a : f64[3]\n%c = sub 0, %b : f64[3]\n%t = convert %c {f32} : f32[3]\n%r = add 0, %t : f32[3]",
+     "%a = convert %v {f64} : f64[3]\n%b = exp %a : f64[3]\n%c = sub 0, %b : f64[3]\n%t = convert %c {f32} : f32[3]\n%r = add 0, %t : f32[3]"},
     {opt_simplify, "%a = broadcast -0 {dims [3]} : f32[3]\n%b = spread %a {over a} : f32<a>[3]\n%r = add %v, %b : f32<a>[3]", "%r = spread %v {over a} : f32<a>[3]"},
     {opt_simplify, "%r = mul %v, 0 : f32[3]", "%r = mul %v, 0 : f32[3]"},
     {opt_simplify, "%r = mul %k, 0 : i64[3]", "%r = broadcast 0 {dims [3]} : i64[3]"},
