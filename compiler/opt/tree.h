@@ -122,6 +122,7 @@ typedef struct Reader {
     bool      without_logs;                                 /* numbers that are logarithms of fractions are left out of sums */
     bool      other_exponents;                              /* something else stands in one */
     bool      opaque[FORM_LEAVES];                          /* a function that the form does not hold is in it */
+    bool      inside[FORM_LEAVES];                          /* it stands in a function, or under a line: what is added need not be infinite where it is */
     int       functions;                                    /* how many are in the form */
     bool      wide;                                         /* there is f64 in the tree */
     bool      as_written;                                   /* leaves are not asked for yet: a form is written to see whether it cancels */

@@ -144,7 +144,7 @@ static int find_leaf(Reader *r, const Linear *l) /* -1: no room */
         if (same_bases(r->w, &r->leaf[i], l) && !q_cmp(r->leaf[i].add, l->add)) return i;
     if (s->n_leaves == FORM_LEAVES) return -1;
     r->leaf[s->n_leaves] = *l;
-    r->opaque[s->n_leaves] = false;
+    r->opaque[s->n_leaves] = r->inside[s->n_leaves] = false;
     for (int i = 0; i < l->n; i++) r->opaque[s->n_leaves] |= functions_in(r, l->base[i]) > 0;
     s->log_of[s->n_leaves] = -1;
     return s->n_leaves++;
@@ -439,15 +439,25 @@ static Form *read_product(Reader *r, IrVal *a, IrVal *b)
     return form_mul(&r->space, x, read_leaf(r, b));
 }
 
+static void note_inside(Reader *r, const Form *f)
+{
+    for (int i = 0; f && i < f->n; i++)
+        for (int k = 0; k < r->space.n_leaves; k++) r->inside[k] |= f->t[i].leaf[k] != 0;
+}
+
 static Form *read_quotient(Reader *r, IrVal *a, IrVal *b)
 {
     Form *x = read_factor(r, a);
     void *before = keep(r);
-    Form *q = form_div(&r->space, x, read_factor(r, b));
-    if (q) return q;
-    back_to(r, before);
-    b = local(r, b);
-    return form_div(&r->space, x, tree_row(r->w, b) == READ_NUMBER ? read_multiple(r, b) : read_leaf(r, b));
+    Form *y = read_factor(r, b), *q = form_div(&r->space, x, y);
+    if (!q) {
+        back_to(r, before);
+        b = local(r, b);
+        y = tree_row(r->w, b) == READ_NUMBER ? read_multiple(r, b) : read_leaf(r, b);
+        q = form_div(&r->space, x, y);
+    }
+    note_inside(r, y);
+    return q;
 }
 
 static Form *read_algebra(Reader *r, const IrNode *n)
@@ -599,6 +609,7 @@ static Form *function_of(Reader *r, const IrNode *n, const Form *a)
 {
     FormSpace *s = &r->space;
     if (!a) return NULL;
+    note_inside(r, a);
     if (n->op == IR_log) make_logs(r, a);
     switch (n->op) {
     case IR_exp:

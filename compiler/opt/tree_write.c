@@ -737,12 +737,13 @@ static bool has_leaf(const FormSpace *s, const Form *f, int leaf)
     return has;
 }
 
-/* x - x is 0 of numbers, and nan where x, which has no functions in it, is infinite. */
+/* x - x is 0 of numbers, and nan where x, which has no functions in it, is infinite: where it was a term or factor in every case, not in a function that
+ * may be finite there, tanh(x) + tanh(-x). */
 static IrVal *with_gone(Writer *w, IrVal *v, const Form *f)
 {
     const Reader *r = w->r;
-    for (int i = 0; i < r->space.n_leaves && v; i++) {
-        bool gone = r->leaf[i].n && !r->opaque[i] && !has_leaf(&r->space, f, i);
+    for (int i = 0; i < r->space.n_leaves && v && !r->n_conditions; i++) {
+        bool gone = r->leaf[i].n && !r->opaque[i] && !r->inside[i] && !has_leaf(&r->space, f, i);
         for (int k = 0; k < r->leaf[i].n; k++) gone = gone && !ir_is_const(r->leaf[i].base[k], NULL);
         if (gone) v = sum(w, v, ir_mul(w->b, ir_stop(w->b, leaf_value(w, i)), number(w, 0)));
     }
