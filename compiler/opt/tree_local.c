@@ -457,15 +457,16 @@ static IrVal *softplus_of(Walk *w, IrVal *v)
     return ir_softplus(&b, tree_best(w, e->arg[0]));
 }
 
-/* A product of what is above 0 and does not overflow where its operands do not. */
-static bool is_tame(Walk *w, const IrVal *v)
+/* A product of what is above 0, of which one factor at most may be above 1, softplus: it does not overflow where its operands do not. */
+static bool is_tame(Walk *w, const IrVal *v, int *large)
 {
     const IrNode *n = v->def;
     double c;
-    if (ir_is_const(v, &c)) return c > 0;
+    if (ir_is_const(v, &c)) return c > 0 && c <= 1;
     if (!n || n->block != w->b->block) return false;
-    if (n->op == IR_mul) return is_tame(w, n->arg[0]) && is_tame(w, n->arg[1]);
-    return n->op == IR_softplus || n->op == IR_sigmoid || n->op == IR_dsigmoid || (tree_row(w, v) == READ_SAME && is_tame(w, n->arg[0]));
+    if (n->op == IR_mul) return is_tame(w, n->arg[0], large) && is_tame(w, n->arg[1], large);
+    if (n->op == IR_softplus) return ++*large == 1;
+    return n->op == IR_sigmoid || n->op == IR_dsigmoid || (tree_row(w, v) == READ_SAME && is_tame(w, n->arg[0], large));
 }
 
 /* log(1 + x); tame: of an x that is. */
@@ -473,7 +474,8 @@ static IrVal *log_of_one_plus(Walk *w, IrVal *v, bool tame)
 {
     IrNode *s = v->def->op == IR_log ? made_by(v->def->arg[0], IR_add) : NULL;
     if (!s || !(is_one(s->arg[0]) || is_one(s->arg[1]))) return NULL;
-    if (tame && !is_tame(w, s->arg[is_one(s->arg[0])])) return NULL;
+    int large = 0;
+    if (tame && !is_tame(w, s->arg[is_one(s->arg[0])], &large)) return NULL;
     IrBuilder b = tree_before(w, v);
     return ir_log1p(&b, tree_best(w, s->arg[is_one(s->arg[0])]));
 }
