@@ -119,6 +119,16 @@ static Tail *read_linear(Side *s, IrVal *v)
     return tail_t(s->space, s->sign < 0 ? q_neg(factor) : factor, two_of(l.add));
 }
 
+/* T - T, and 0 * T: nan where T is infinite. */
+static bool is_all_zeros(Side *s, IrVal *v)
+{
+    Linear l;
+    Q factor;
+    bool linear = tree_linear(s->w, s->space->arena, v, &l, &factor), zeros = !linear && l.n > 0;
+    for (int i = 0; i < l.n; i++) zeros = zeros && q_is(l.c[i], 0);
+    return zeros;
+}
+
 /* The sign of a - b. */
 static bool compares(Side *s, IrVal *a, IrVal *b, int *sign)
 {
@@ -276,7 +286,9 @@ static Tail *read_row(Side *s, IrVal *v)
     if (ir_is_real(v->type.elem) && n->op == IR_abs) return read_abs(s, n->arg[0]);
     if (ir_is_real(v->type.elem) && (n->op == IR_max || n->op == IR_min)) return read_larger(s, n->arg, n->op == IR_max ? 1 : -1);
     if (of_expm1(n)) return tail_expm1(s->space, read_exponent(s, of_expm1(n)));
-    Tail *t = tree_info(s->w, v)->functions || tree_info(s->w, v)->held ? NULL : read_linear(s, v);
+    bool plain = !tree_info(s->w, v)->functions && !tree_info(s->w, v)->held;
+    if (plain && is_all_zeros(s, v)) return NULL;
+    Tail *t = plain ? read_linear(s, v) : NULL;
     return t || how != READ_ALGEBRA ? t : read_algebra(s, n->arg, n->op);
 }
 
