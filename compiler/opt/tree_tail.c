@@ -562,7 +562,8 @@ static IrVal *copy_linear(Copy *c, IrVal *v)
     Q factor;
     if (!is_linear(c->w, c->arena, v, &l, &factor) || (l.n && !tree_same_direction(c->w, &l, c->direction))) return NULL;
     IrVal *made = l.n ? scaled(&c->b, c->t, q_f64(factor)) : number(&c->b, q_f64(l.add));
-    return l.n && !q_is(l.add, 0) ? ir_add(&c->b, made, number(&c->b, q_f64(l.add))) : made;
+    bool signs = q_is(l.add, 0) && ir_may_be_minus_zero(made) && !ir_may_be_minus_zero(v); /* 0 - x is 0 where -x is -0 */
+    return l.n && (signs || !q_is(l.add, 0)) ? ir_add(&c->b, made, number(&c->b, q_f64(l.add))) : made;
 }
 
 static IrVal *copy(Copy *c, IrVal *v);
