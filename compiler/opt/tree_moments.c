@@ -94,12 +94,17 @@ static bool same_over(const Walk *w, Axes *x, IrVal *a, IrVal *b)
 }
 
 /* The axis that only a is over, and the one that only b is. */
-static bool axes_apart(const Walk *w, const IrVal *a, const IrVal *b, Axes *x)
+static bool axes_apart(const Walk *w, const IrType *a, const IrType *b, Axes *x)
 {
-    IrAxes of_a = ir_axes_minus(a->type.axes, b->type.axes), of_b = ir_axes_minus(b->type.axes, a->type.axes);
+    IrAxes of_a = ir_axes_minus(a->axes, b->axes), of_b = ir_axes_minus(b->axes, a->axes);
     if (of_a.n != 1 || of_b.n != 1 || ir_axes_size(w->b->m, of_a) != ir_axes_size(w->b->m, of_b)) return false;
     *x = (Axes){of_a.id[0], of_b.id[0], MOST_ROWS};
     return true;
+}
+
+static IrAxes with_a_for_b(IrAxes axes, const Axes *x)
+{
+    return ir_axes_has(axes, x->b) ? ir_axes_union(ir_axes_minus(axes, ir_one_axis(x->b)), ir_one_axis(x->a)) : axes;
 }
 
 /* A number of a list as it is before it is rounded. */
@@ -300,7 +305,7 @@ static bool square_of_mean(Walk *w, IrVal *v, Square *q, bool anywhere)
 
 static Extent moved(const Square *q, Extent e)
 {
-    if (q->moved && ir_axes_has(e.axes, q->axes.b)) e.axes = ir_axes_union(ir_axes_minus(e.axes, ir_one_axis(q->axes.b)), ir_one_axis(q->axes.a));
+    if (q->moved) e.axes = with_a_for_b(e.axes, &q->axes);
     return e;
 }
 
@@ -364,7 +369,7 @@ static IrVal *squared(const Walk *w, IrVal *v)
 /* Are x and z the same, or each over its own axis of the same rows? */
 static bool same_numbers(Walk *w, Square *q, IrVal *x, IrVal *z)
 {
-    q->moved = axes_apart(w, x, z, &q->axes);
+    q->moved = axes_apart(w, &x->type, &z->type, &q->axes);
     if (q->moved) return q->root.n && same_over(w, &q->axes, x, z);
     return q->root.n ? same_anywhere(w, z, x, MOST_STEPS) : adds_elements(z, x);
 }
@@ -613,6 +618,22 @@ static bool are_all_of(const Walk *w, const Factors *all, const Factors *a, cons
     return ok;
 }
 
+/* Is m over the samples of u, or over another axis of the same rows? Then it is put over that of u. */
+static bool over_rows_of(const Walk *w, const Weighted *u, Weighted *m)
+{
+    Axes x;
+    if (ir_type_equal(&u->type, &m->type)) return true;
+    if (!axes_apart(w, &u->type, &m->type, &x)) return false;
+    for (int i = 0, k; i < m->f.n; i++) {
+        for (k = 0; k < u->f.n && !same_over(w, &(Axes){x.a, x.b, MOST_ROWS}, u->f.v[k], m->f.v[i]); k++) {}
+        if (k == u->f.n) return false;
+        m->f.v[i] = u->f.v[k];
+    }
+    m->over.axes = with_a_for_b(m->over.axes, &x);
+    m->type.axes = with_a_for_b(m->type.axes, &x);
+    return ir_type_equal(&u->type, &m->type);
+}
+
 /* sum(x y) - sum(x) sum(y) / n is sum((x - mean(x)) (y - mean(y))). */
 static IrVal *covariance(Walk *w, IrVal *at, const Added *products, const Added *product)
 {
@@ -621,7 +642,7 @@ static IrVal *covariance(Walk *w, IrVal *at, const Added *products, const Added 
     if (!sums_of(w, product->v, &around, false) || around.n || !is_ours(w, around.of) || around.of->def->op != IR_mul) return NULL;
     IrVal *const *mean = around.of->def->arg;
     if (!weighted_sum_of(w, products->v, &u) || !weighted_sum_of(w, mean[0], &x) || !weighted_sum_of(w, mean[1], &y)) return NULL;
-    bool same = !u.by && !x.by && !y.by && ir_type_equal(&u.type, &x.type) && ir_type_equal(&u.type, &y.type);
+    bool same = !u.by && !x.by && !y.by && over_rows_of(w, &u, &x) && over_rows_of(w, &u, &y);
     if (!same || !same_extent(&u.over, &x.over, u.type.rank) || !same_extent(&u.over, &y.over, u.type.rank) || !are_all_of(w, &u.f, &x.f, &y.f)) return NULL;
     IrBuilder b = tree_before(w, at);
     IrVal *one = write_factors(w, &b, &x.f);
