@@ -618,20 +618,46 @@ static bool are_all_of(const Walk *w, const Factors *all, const Factors *a, cons
     return ok;
 }
 
-/* Is m over the samples of u, or over another axis of the same rows? Then it is put over that of u. */
-static bool over_rows_of(const Walk *w, const Weighted *u, Weighted *m)
+static bool has_dims(const Extent *e)
 {
-    Axes x;
-    if (ir_type_equal(&u->type, &m->type)) return true;
-    if (!axes_apart(w, &u->type, &m->type, &x)) return false;
-    for (int i = 0, k; i < m->f.n; i++) {
-        for (k = 0; k < u->f.n && !same_over(w, &(Axes){x.a, x.b, MOST_ROWS}, u->f.v[k], m->f.v[i]); k++) {}
+    bool has = false;
+    for (int i = 0; i < IR_MAX_RANK; i++) has = has || e->dim[i];
+    return has;
+}
+
+/* Is v the same as x, which may be over another axis of the same rows, repeated as `repeat` does it; NULL: as it is? */
+static bool is_repeated(const Walk *w, const Axes *a, IrVal *v, const IrNode *repeat, IrVal *x)
+{
+    if (repeat && (!is_ours(w, v) || v->def->op != IR_broadcast || !equal_rows(v->def, repeat) || !ir_dims_equal(&v->type, &repeat->result->type))) return false;
+    IrVal *of = repeat ? v->def->arg[0] : v;
+    Axes over = *a;
+    return a->rows ? same_over(w, &over, of, x) : tree_same_value(w, of, x);
+}
+
+/* Is m of factors of u, over its samples, or over another axis of the same rows, and elements or, repeated or one number each, over samples alone? Then
+ * it is put over those of u. */
+static bool is_put_over(const Walk *w, const Weighted *u, Weighted *m, const IrNode *repeat)
+{
+    Axes x = {0};
+    bool beside = repeat || !m->type.rank, as_it_is = !repeat && ir_dims_equal(&u->type, &m->type);
+    if (!as_it_is && (!beside || has_dims(&m->over) || has_dims(&u->over))) return false;
+    if (!ir_axes_equal(u->type.axes, m->type.axes) && !axes_apart(w, &u->type, &m->type, &x)) return false;
+    for (int i = 0, k; i < m->f.n && (repeat || x.rows); i++) {
+        for (k = 0; k < u->f.n && !is_repeated(w, &x, u->f.v[k], repeat, m->f.v[i]); k++) {}
         if (k == u->f.n) return false;
         m->f.v[i] = u->f.v[k];
     }
-    m->over.axes = with_a_for_b(m->over.axes, &x);
-    m->type.axes = with_a_for_b(m->type.axes, &x);
-    return ir_type_equal(&u->type, &m->type);
+    if (x.rows) m->over.axes = with_a_for_b(m->over.axes, &x);
+    m->type.axes = u->type.axes;
+    if (repeat) m->type = u->type;
+    return m->type.elem == u->type.elem;
+}
+
+/* Of a mean that is repeated: the row that does it. */
+static const IrNode *repeat_of(Walk *w, IrVal *v)
+{
+    v = behind(w, v);
+    return is_ours(w, v) && v->def->op == IR_broadcast ? v->def : NULL;
 }
 
 /* sum(x y) - sum(x) sum(y) / n is sum((x - mean(x)) (y - mean(y))). */
@@ -640,14 +666,16 @@ static IrVal *covariance(Walk *w, IrVal *at, const Added *products, const Added 
     Weighted u, x, y;
     Sums around = {.c = 1};
     if (!sums_of(w, product->v, &around, false) || around.n || !is_ours(w, around.of) || around.of->def->op != IR_mul) return NULL;
-    IrVal *const *mean = around.of->def->arg;
+    IrVal *const *arg = around.of->def->arg;
+    const IrNode *repeat[2] = {repeat_of(w, arg[0]), repeat_of(w, arg[1])};
+    IrVal *mean[2] = {repeat[0] ? repeat[0]->arg[0] : arg[0], repeat[1] ? repeat[1]->arg[0] : arg[1]};
     if (!weighted_sum_of(w, products->v, &u) || !weighted_sum_of(w, mean[0], &x) || !weighted_sum_of(w, mean[1], &y)) return NULL;
-    bool same = !u.by && !x.by && !y.by && over_rows_of(w, &u, &x) && over_rows_of(w, &u, &y);
+    bool same = !u.by && !x.by && !y.by && is_put_over(w, &u, &x, repeat[0]) && is_put_over(w, &u, &y, repeat[1]);
     if (!same || !same_extent(&u.over, &x.over, u.type.rank) || !same_extent(&u.over, &y.over, u.type.rank) || !are_all_of(w, &u.f, &x.f, &y.f)) return NULL;
     IrBuilder b = tree_before(w, at);
     IrVal *one = write_factors(w, &b, &x.f);
     double c = products->sign * u.c, by = -product->sign * around.c * x.c * y.c * size_of(w, &u.over, one);
-    if (!ir_type_equal(&one->type, &u.type) || c == 0 || !(fabs(by - c) <= 1e-9 * fabs(c))) return NULL;
+    if (!ir_type_equal(&one->type, &x.type) || c == 0 || !(fabs(by - c) <= 1e-9 * fabs(c))) return NULL;
     IrVal *made = weighted(&b, &(Weighted){.c = c, .over = u.over, .type = u.type}, less_mean(w, &b, &x), less_mean(w, &b, &y), NULL);
     return ir_type_equal(&made->type, &products->v->type) ? made : NULL;
 }
