@@ -411,12 +411,19 @@ static bool is_of_report(const Printer *p, const IrFn *f, int slot)
     return p->number && f->kind == IR_FN_INIT && !strncmp(p->m->slots.v[slot].path, "report.", strlen("report."));
 }
 
+/* What must hold is named "required.3:PLACE WORDS": how many stand before it, and on which line it does, is no part of what a function computes. */
+static const char *commit_name(const Printer *p, const char *path)
+{
+    const char *words = p->number && !strncmp(path, "required.", strlen("required.")) ? strchr(path, ' ') : NULL;
+    return words ? words : path;
+}
+
 static void put_ends(Printer *p, const IrFn *f)
 {
     for (int i = 0; i < f->commits.n; i++) {
         if (is_of_report(p, f, f->commits.v[i].slot)) continue;
         text_add(p->out, "  commit ");
-        put_string(p->out, p->m->slots.v[f->commits.v[i].slot].path);
+        put_string(p->out, commit_name(p, p->m->slots.v[f->commits.v[i].slot].path));
         text_add(p->out, ", ");
         put_value(p, f->commits.v[i].val);
         text_add(p->out, "\n");

@@ -410,7 +410,7 @@ def test_a_version_that_shows_something_else_goes_on_to_the_same_bits():
 
 def test_a_new_run_starts_from_a_version_that_shows_something_else():
     """--checkpoint takes the state that is trained: a line that reports or draws a picture may have come or gone. What has another name is named beside the missing one."""
-    plain = PROGRAM.replace("STEPS", "20")
+    plain = PROGRAM.replace("STEPS", "40")
     shows = swap(plain, "every 25", "every 5 { report s = E[x ~ G : 50] norm(x) + E[x ~ ring] x[0]\n    plot seen = scatter(ring, G) }\n  every 25")
     with folder() as d:
         for name, text in (("plain", plain), ("shows", shows), ("renamed", re.sub(r"\bD\b", "C", plain))):
@@ -419,7 +419,7 @@ def test_a_new_run_starts_from_a_version_that_shows_something_else():
         trained = {}
         for name, other in (("plain", "shows"), ("shows", "plain")):
             assert gan("run", f"{d}/{name}.gan", "--quiet", "--out", f"{d}/{name}").status == 0
-            start = f"{d}/{name}/checkpoints/000000020.safetensors"
+            start = f"{d}/{name}/checkpoints/000000040.safetensors"
             for end in (name, other):
                 r = gan("run", f"{d}/{end}.gan", "--quiet", "--out", f"{d}/{end}-from-{name}", "--checkpoint", start)
                 assert r.status == 0 and not r.err, r
