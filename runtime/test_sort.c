@@ -67,7 +67,7 @@ Test(sort, stable_and_ascending)
     double   x[MOST];
     int32_t  want[MOST], got[MOST], spare[MOST];
     for (GanElem t = GAN_BOOL; t <= GAN_F64; t++)
-        for (int s = 0; s < 12; s++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             for (int k = 0; k < 4; k++) {
                 fill(t, x, sizes[s], kinds[k], &state);
                 by_choice(t, x, sizes[s], want);
